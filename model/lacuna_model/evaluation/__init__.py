@@ -1,0 +1,1 @@
+"""Measures fills: HumanEval-Infilling, exact match on held-out source, latency, ranking policies."""

@@ -1,0 +1,220 @@
+"""The infiller: from a text with gaps to fills."""
+
+import time
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import torch
+
+from lacuna_model.checkpoint import Progress, load_denoiser
+from lacuna_model.config import GenerationConfig
+from lacuna_model.denoising import Denoising, Limits, State
+from lacuna_model.device import choose_device
+from lacuna_model.fills import Piece, fill_of, pieces_of, slots_of
+from lacuna_model.layout import Layout, lay_out
+from lacuna_model.prefix_cache import PrefixCache
+from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, Ranking
+from lacuna_model.request import InfillOptions, InfillRequest
+from lacuna_model.result import DenoisingStep, Fill, InfillResult
+from lacuna_model.sampling.draws import SeededDraws
+from lacuna_model.sampling.lengths import length_hypotheses
+from lacuna_model.sampling.sampler import Sampler
+from lacuna_model.tally import Tally
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.transformer.denoiser import Denoiser
+
+EMBEDDED_CHECKPOINT = Path(__file__).parent / "weights" / "nano"
+NUM_LENGTH_HYPOTHESES = 4
+
+
+def never() -> bool:
+    """Answers that nobody has cancelled."""
+    return False
+
+
+class Infiller:
+    """Fills gaps with one checkpoint.
+
+    A gap longer than a canvas goes on in further ones, if it is the only gap: the filled block joins the prefix, as the
+    reference does it with its blocks. Here every canvas carries the suffix, so each block may be the last.
+
+    Not safe for several threads at once.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        tokenizer: Tokenizer,
+        generation: GenerationConfig,
+        *,
+        ranking: Ranking | None = None,
+        max_prefix_tokens: int = 2048,
+        max_cache_bytes: int = 1 << 28,
+    ) -> None:
+        """Makes an infiller.
+
+        Args:
+            denoiser: the model.
+            tokenizer: the one it was trained with.
+            generation: how its checkpoint wants to be sampled.
+            ranking: chooses among candidates; None: the encoder as judge.
+            max_prefix_tokens: tokens of the text before the gap that the model reads.
+            max_cache_bytes: memory for keys and values of prefixes.
+        """
+        self.denoiser = denoiser
+        self.tokenizer = tokenizer
+        self.generation = generation
+        self.ranking: Ranking = EncoderJudge() if ranking is None else ranking
+        self.max_prefix_tokens = max_prefix_tokens
+        self.cache = PrefixCache(denoiser, max_cache_bytes)
+        config = denoiser.config
+        textless = {*tokenizer.special_ids, *range(tokenizer.vocab_size, config.vocab_size), config.mask_token_id}
+        banned = sorted(token for token in textless if token is not None and token != config.delete_token_id)
+        self._banned = torch.tensor(banned, dtype=torch.int64, device=denoiser.device)
+
+    @classmethod
+    def load(
+        cls,
+        directory: Path | None = None,
+        device: str = "auto",
+        dtype: torch.dtype | None = None,
+        progress: Progress | None = None,
+    ) -> "Infiller":
+        """Loads a checkpoint.
+
+        Args:
+            directory: of the checkpoint; None: the embedded one.
+            device: see `choose_device`.
+            dtype: of the weights; None: float32 on the CPU, as saved elsewhere.
+            progress: told how much has been read.
+
+        Raises:
+            DeviceError: there is no such device.
+            CheckpointError: the checkpoint cannot be used.
+            ConfigError: its configuration cannot be used.
+        """
+        directory = EMBEDDED_CHECKPOINT if directory is None else directory
+        place = choose_device(device)
+        if dtype is None and place.type == "cpu":
+            dtype = torch.float32
+        denoiser = load_denoiser(directory, place, dtype, progress)
+        return cls(denoiser, Tokenizer.load(directory), GenerationConfig.load(directory))
+
+    def infill(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> InfillResult:
+        """Fills the gaps of a request; see `run`."""
+        steps = self._resolve(Tally(request, time.perf_counter()), cancelled)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as stop:
+                result: InfillResult = stop.value
+                return result
+
+    def run(
+        self, request: InfillRequest, cancelled: Callable[[], bool] = never
+    ) -> Generator[DenoisingStep, None, InfillResult]:
+        """Fills the gaps of a request and yields the canvas after every step.
+
+        Args:
+            request: the text and its gaps.
+            cancelled: asked before every step; once it answers True, the result is empty.
+
+        Raises:
+            InputError: the text between the gaps is too long.
+        """
+        tally = Tally(request, time.perf_counter())
+        steps = self._resolve(tally, cancelled)
+        number = 0
+        while True:
+            try:
+                state = next(steps)
+            except StopIteration as stop:
+                result: InfillResult = stop.value
+                return result
+            number += 1
+            yield DenoisingStep(number, slots_of(state, request.num_gaps, tally.committed, self.tokenizer))
+
+    def _resolve(self, tally: Tally, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
+        request, options = tally.request, tally.request.options
+        layout = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
+        prefix = self.cache.encode(request.document, list(layout.prefix))
+        tally.num_prefix_tokens, tally.num_cached_tokens = prefix.num_tokens, prefix.num_cached_tokens
+        tally.encode_seconds = time.perf_counter() - tally.started
+        sampler = Sampler.of_checkpoint(self.denoiser.config, self.generation, options.temperature)
+        draws = SeededDraws.of_seed(options.seed, self.denoiser.device)
+        while True:
+            num_slots = self._num_slots(layout, options, len(tally.committed))
+            canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)
+            began = time.perf_counter()
+            denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws)
+            denoised = yield from denoising.run(canvas, self._limits(tally, len(num_slots), cancelled))
+            tally.denoise_seconds += time.perf_counter() - began
+            tally.num_steps += denoised.num_steps
+            tally.stop_reason = denoised.stop_reason
+            if denoised.stop_reason == "cancelled":
+                return tally.result([])
+            candidates = Candidates(
+                self.denoiser, sampler.noise, draws, prefix, denoised.canvas, denoised.confidence, num_suffix_tokens
+            )
+            ranked = self._rank(tally, candidates)
+            best, _ = ranked[0]
+            if not _goes_on(tally, best, max(num_slots)):
+                return tally.result(self._fills(tally, ranked))
+            tally.committed += best[0]
+            text = [*layout.prefix, *(token for token, _ in tally.committed)]
+            prefix = self.cache.encode(request.document, text)
+
+    def _num_slots(self, layout: Layout, options: InfillOptions, num_committed: int) -> list[int]:
+        """Slots of the gaps in each row: several lengths only where the model cannot delete."""
+        most = min(layout.max_slots, options.max_tokens - num_committed)
+        if self.denoiser.config.delete_token_id is not None:
+            return [most] * options.num_candidates
+        return length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))[::-1]
+
+    def _limits(self, tally: Tally, num_rows: int, cancelled: Callable[[], bool]) -> Limits:
+        options = tally.request.options
+        most = self.generation.num_denoising_steps
+        return Limits(
+            num_steps=most if options.max_forwards is None else max(1, options.max_forwards - tally.num_steps),
+            deadline=None if options.deadline_ms is None else tally.started + options.deadline_ms / 1000,
+            num_reserved_forwards=self.ranking.num_forwards if num_rows > 1 else 0,
+            cancelled=cancelled,
+        )
+
+    def _rank(self, tally: Tally, candidates: Candidates) -> list[tuple[list[list[Piece]], float]]:
+        """Distinct candidates with their scores, best first. A single one costs no pass: its confidence will do."""
+        began = time.perf_counter()
+        num_rows = len(candidates.canvas.ids)
+        read = [
+            pieces_of(candidates.canvas, candidates.confidence, row, tally.request.num_gaps) for row in range(num_rows)
+        ]
+        tokens = [tuple(tuple(token for token, _ in gap) for gap in gaps) for gaps in read]
+        ranking: Ranking = self.ranking if len(set(tokens)) > 1 else MeanConfidence()
+        scores: list[float] = ranking.score(candidates).tolist()
+        tally.num_ranking_forwards += ranking.num_forwards
+        best_first = sorted(range(num_rows), key=lambda row: -scores[row])
+        distinct = {tokens[row]: row for row in reversed(best_first)}  # of equals the best remains
+        ranked = [(read[row], scores[row]) for row in best_first if distinct[tokens[row]] == row]
+        tally.rank_seconds += time.perf_counter() - began
+        return ranked
+
+    def _fills(self, tally: Tally, ranked: Sequence[tuple[list[list[Piece]], float]]) -> list[Fill]:
+        request, options = tally.request, tally.request.options
+        fills: dict[tuple[str, ...], Fill] = {}
+        for (first, *others), score in ranked:
+            gaps = [tally.committed + first, *others]
+            fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer)
+            fills.setdefault(fill.texts, fill)
+        return list(fills.values())[: options.num_candidates]
+
+
+def _goes_on(tally: Tally, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
+    """Whether a single gap goes on in a further canvas: the best fill used up all slots, and more are wanted."""
+    options = tally.request.options
+    return (
+        tally.request.num_gaps == 1
+        and len(best[0]) == num_slots
+        and len(tally.committed) + num_slots < options.max_tokens
+        and tally.stop_reason != "deadline"
+        and (options.max_forwards is None or tally.num_steps < options.max_forwards)
+    )

@@ -1,0 +1,72 @@
+"""What is asked of the infiller."""
+
+from dataclasses import dataclass
+
+from lacuna_model.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class InfillOptions:
+    """How a gap shall be filled.
+
+    Attributes:
+        max_tokens: most tokens of each gap.
+        max_lines: cut every fill after so many lines; None: do not cut.
+        num_candidates: most fills to return.
+        deadline_ms: time to answer in, milliseconds; the first forward pass is made whatever it says.
+        max_forwards: most denoising passes, ranking not counted; None: the checkpoint's number of steps a canvas.
+        seed: of every random draw.
+        temperature: 0 takes the most probable tokens; None: the checkpoint's schedule.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    max_tokens: int = 32
+    max_lines: int | None = None
+    num_candidates: int = 1
+    deadline_ms: float | None = None
+    max_forwards: int | None = None
+    seed: int = 0
+    temperature: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("max_tokens", "max_lines", "num_candidates", "max_forwards"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InputError(f"{name} must be at least 1, not {value}.")
+        for name in ("deadline_ms", "temperature"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise InputError(f"{name} cannot be negative, but is {value}.")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must lie between 0 and 2^63 - 1, not be {self.seed}.")
+
+
+@dataclass(frozen=True, slots=True)
+class InfillRequest:
+    """A text with gaps.
+
+    Attributes:
+        segments: the text around the gaps: prefix, what stands between the gaps, suffix. One more than there are gaps.
+        language: of the text, as the tokenizer calls it; unknown ones are read as plain text.
+        options: how to fill.
+        document: name of the open document, under which its prefix stays cached.
+
+    Raises:
+        InputError: there is no gap.
+    """
+
+    segments: tuple[str, ...]
+    language: str = "text"
+    options: InfillOptions = InfillOptions()
+    document: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.segments) < 2:
+            raise InputError("A request needs the text before and after at least one gap: two segments or more.")
+
+    @property
+    def num_gaps(self) -> int:
+        """Gaps to fill."""
+        return len(self.segments) - 1

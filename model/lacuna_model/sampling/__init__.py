@@ -1,0 +1,1 @@
+"""How noise becomes text: the policies that the denoising loop asks, each a Protocol and a few small classes."""

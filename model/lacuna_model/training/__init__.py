@@ -1,0 +1,1 @@
+"""From package registries to a checkpoint: corpus, tokenizer, examples, noise, losses, loop."""

@@ -1,0 +1,232 @@
+"""From documents to training windows: a stretch of text to be encoded, and canvases cut out of it.
+
+One window is encoded once, causally; each of its canvases sees the part of it that lies before its gap. That gives
+several denoising examples for the price of one prefix, and the next-token loss on all of it.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from lacuna_model.config import DenoiserConfig
+from lacuna_model.evaluation.documents import Document
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.training.spans import SpanMixture, choose_spans
+
+IntArray = npt.NDArray[np.int64]
+
+
+class Role(IntEnum):
+    """What a canvas position is."""
+
+    GIVEN = 0  # clamped text around the gaps, or padding
+    MIDDLE = 1  # a slot that holds a token of the gap
+    END = 2  # the first slot after the gap's text: here the delete token matters
+    SURPLUS = 3  # the slots behind it, which the first delete sweeps away
+
+
+@dataclass(frozen=True, slots=True)
+class WindowShape:
+    """Sizes of a training window.
+
+    Attributes:
+        num_tokens: tokens encoded.
+        num_canvases: canvases cut out of them.
+        canvas_length: positions of a canvas: slots and the head of the suffix.
+        max_slots: most slots of a gap.
+        num_characters: characters of text a window is made from.
+    """
+
+    num_tokens: int = 512
+    num_canvases: int = 6
+    canvas_length: int = 64
+    max_slots: int = 48
+    num_characters: int = 1900
+
+
+class Batch(NamedTuple):
+    """Windows and their canvases, ready to be noised.
+
+    Attributes:
+        tokens: text to encode, (B, T) int64, padded.
+        canvases: what the canvases should become, (B * K, L) int64.
+        roles: `Role` of every position, (B * K, L) int64.
+        starts: tokens of its window that each canvas may see, (B * K,) int64.
+    """
+
+    tokens: Tensor
+    canvases: Tensor
+    roles: Tensor
+    starts: Tensor
+
+
+class _Window(NamedTuple):
+    tokens: IntArray
+    canvases: IntArray
+    roles: IntArray
+    starts: IntArray
+
+
+@dataclass
+class _Builder:
+    """A canvas in the making."""
+
+    length: int
+    ids: list[int] = field(default_factory=list)
+    roles: list[int] = field(default_factory=list)
+
+    def add(self, ids: Sequence[int], role: Role) -> None:
+        room = self.length - len(self.ids)
+        self.ids.extend(ids[:room])
+        self.roles.extend([role] * len(ids[:room]))
+
+
+class WindowDataset(Dataset[_Window]):
+    """All windows of a corpus, endlessly: index `i` is window `i` of a fixed order that the seed decides."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        tokenizer: Tokenizer,
+        config: DenoiserConfig,
+        shape: WindowShape,
+        mixture: SpanMixture,
+        seed: int,
+    ) -> None:
+        self.documents = documents
+        self.tokenizer = tokenizer
+        self.config = config
+        self.shape = shape
+        self.mixture = mixture
+        self.seed = seed
+        counts = [max(1, round(len(document.text) / shape.num_characters)) for document in documents]
+        self.owners = np.repeat(np.arange(len(documents)), counts)
+        self.parts = np.concatenate([np.arange(count) for count in counts])
+        self.order_of_epoch: tuple[int, IntArray] = (-1, np.empty(0, np.int64))
+
+    @property
+    def num_windows(self) -> int:
+        """Windows of one pass over the corpus."""
+        return len(self.owners)
+
+    def __getitem__(self, index: int) -> _Window:
+        """Window `index`, the same for the same seed; indices go on through further passes."""
+        epoch, place = divmod(index, self.num_windows)
+        if self.order_of_epoch[0] != epoch:
+            self.order_of_epoch = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.num_windows))
+        which = self.order_of_epoch[1][place]
+        return self._cut(
+            self.documents[self.owners[which]], int(self.parts[which]), np.random.default_rng((self.seed, 1, index))
+        )
+
+    def _cut(self, document: Document, part: int, random: np.random.Generator) -> _Window:
+        size = self.shape.num_characters
+        start = 0 if part == 0 else document.text.rfind("\n", 0, part * size + int(random.integers(-200, 200))) + 1
+        text = document.text[start : start + size]
+        ends_document = start + size >= len(document.text)
+        spans = choose_spans(text, document.language, self.shape.num_canvases, self.mixture, random)
+        cuts = [0, *(place for span in spans for place in span), len(text)]
+        pieces = self.tokenizer.encode_batch([text[a:b] for a, b in itertools.pairwise(cuts)])
+        language = self.tokenizer.language_id(document.language)
+        tokens = [self.config.bos_token_id] + ([] if language is None else [language])
+        gaps: list[tuple[int, int]] = []
+        for index, piece in enumerate(pieces):
+            if index % 2:
+                gaps.append((len(tokens), len(tokens) + len(piece)))
+            tokens.extend(piece)
+        if ends_document:
+            tokens.append(self.config.eos_token_id)
+        return self._lay_out(tokens, gaps, random)
+
+    def _lay_out(self, tokens: list[int], gaps: list[tuple[int, int]], random: np.random.Generator) -> _Window:
+        shape = self.shape
+        window = _Window(
+            np.full(shape.num_tokens, self.config.pad_token_id),
+            np.full((shape.num_canvases, shape.canvas_length), self.config.pad_token_id),
+            np.full((shape.num_canvases, shape.canvas_length), int(Role.GIVEN)),
+            np.ones(shape.num_canvases, np.int64),
+        )
+        head = tokens[: shape.num_tokens]
+        window.tokens[: len(head)] = head
+        for row, (start, end) in enumerate(gaps):
+            if start <= shape.num_tokens:
+                canvas = self._canvas(tokens, start, end, random)
+                window.canvases[row, : len(canvas.ids)] = canvas.ids
+                window.roles[row, : len(canvas.ids)] = canvas.roles
+                window.starts[row] = start
+        return window
+
+    def _canvas(self, tokens: list[int], start: int, end: int, random: np.random.Generator) -> _Builder:
+        canvas = _Builder(self.shape.canvas_length)
+        self._add_gap(canvas, tokens[start:end], random)
+        if random.random() < 0.1:  # a second gap behind a short anchor
+            anchor = int(random.integers(1, 12))
+            second = end + anchor
+            length = int(random.integers(0, 9))
+            if len(canvas.ids) + anchor + length < self.shape.max_slots and second + length < len(tokens):
+                canvas.add(tokens[end:second], Role.GIVEN)
+                self._add_gap(canvas, tokens[second : second + length], random)
+                end = second + length
+        suffix = tokens[end:]
+        if random.random() < 0.2:
+            suffix = suffix[: int(random.integers(4, self.shape.canvas_length))]
+        canvas.add(suffix, Role.GIVEN)
+        return canvas
+
+    def _add_gap(self, canvas: _Builder, middle: list[int], random: np.random.Generator) -> None:
+        """Adds a gap's slots: as many as its text needs, or more, or all there is room for of a longer text."""
+        max_slots = self.shape.max_slots - len(canvas.ids)
+        if len(middle) >= max_slots:
+            canvas.add(middle[:max_slots], Role.MIDDLE)
+            return
+        canvas.add(middle, Role.MIDDLE)
+        draw = random.random()
+        if draw < 0.25:
+            return
+        num_slots = 32 if draw < 0.6 else int(random.integers(len(middle), max_slots + 1))
+        num_surplus = min(num_slots, max_slots) - len(middle)
+        if num_surplus > 0 and self.config.delete_token_id is not None:
+            canvas.add([self.config.delete_token_id], Role.END)
+            canvas.add([self.config.delete_token_id] * (num_surplus - 1), Role.SURPLUS)
+
+
+def collate(windows: Sequence[_Window]) -> Batch:
+    """Stacks windows into a batch."""
+    return Batch(
+        torch.from_numpy(np.stack([window.tokens for window in windows])),
+        torch.from_numpy(np.concatenate([window.canvases for window in windows])),
+        torch.from_numpy(np.concatenate([window.roles for window in windows])),
+        torch.from_numpy(np.concatenate([window.starts for window in windows])),
+    )
+
+
+def batches(dataset: WindowDataset, batch_size: int, first_step: int, num_workers: int) -> Iterator[Batch]:
+    """Yields the batch of every step from `first_step` on, made ahead of time by other processes."""
+    steps = torch.utils.data.DataLoader(
+        dataset,
+        batch_sampler=_Consecutive(batch_size, first_step),
+        num_workers=num_workers,
+        collate_fn=collate,
+        prefetch_factor=4 if num_workers else None,
+    )
+    yield from steps
+
+
+@dataclass(frozen=True)
+class _Consecutive(torch.utils.data.Sampler[list[int]]):
+    batch_size: int
+    first_step: int
+
+    def __iter__(self) -> Iterator[list[int]]:
+        step = self.first_step
+        while True:
+            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))
+            step += 1

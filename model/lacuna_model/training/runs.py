@@ -1,0 +1,88 @@
+"""A run from its pieces: corpus, vocabulary, weights to start from, and the weights that come out of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lacuna_model.config import DenoiserConfig
+from lacuna_model.evaluation.documents import Document, read_documents
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.training.examples import WindowDataset
+from lacuna_model.training.loop import Metrics, Trainer
+from lacuna_model.training.recipe import Recipe, initialized, nano_config
+from lacuna_model.training.state import STATE_FILE, load_state, new_average
+from lacuna_model.transformer.denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class Material:
+    """What runs are made of.
+
+    Attributes:
+        vocabulary: the tokenizer.
+        training: documents to learn from.
+        held_out: documents of other packages, to measure on.
+    """
+
+    vocabulary: Tokenizer
+    training: list[Document]
+    held_out: list[Document]
+
+    @classmethod
+    def load(cls, corpus: Path, vocabulary: Path) -> "Material":
+        """Reads a corpus directory and a directory with tokenizer.json.
+
+        Raises:
+            LacunaError: one of them is missing, damaged or empty.
+        """
+        training, held_out = (read_documents(corpus / f"{name}.jsonl.gz") for name in ("train", "valid"))
+        return cls(Tokenizer.load(vocabulary), training, held_out)
+
+
+def train(
+    directory: Path,
+    material: Material,
+    recipe: Recipe,
+    report: Callable[[Metrics], None],
+    *,
+    start: Path | None = None,
+    device: str = "cpu",
+    compiled: bool = True,
+    log_every: int = 20,
+    save_every: int = 200,
+) -> None:
+    """Trains in a run directory to the recipe's last step; an interrupted run goes on where its last state was.
+
+    Args:
+        directory: of the run.
+        material: what it learns from.
+        recipe: its settings.
+        report: told the metrics as they come.
+        start: another run, whose weights a new run starts from.
+        device: to train on.
+        compiled: compile the model.
+        log_every: steps between metrics.
+        save_every: steps between states.
+    """
+    config = DenoiserConfig.from_json(nano_config(material.vocabulary, recipe.noising.kind))
+    model = initialized(config, recipe.seed)
+    if start is not None and not (directory / STATE_FILE).is_file():
+        load_state(start, model, new_average(model), None)
+    trainer = Trainer(model.to(device), recipe, directory, compiled)
+    training, held_out = (
+        WindowDataset(documents, material.vocabulary, config, recipe.shape, recipe.mixture, recipe.seed)
+        for documents in (material.training, material.held_out)
+    )
+    for metrics in trainer.run(training, held_out, log_every=log_every, save_every=save_every):
+        report(metrics)
+
+
+def averaged(directory: Path, vocabulary: Tokenizer, recipe: Recipe) -> tuple[Denoiser, dict[str, Any]]:
+    """The averaged weights of a run and the `config.json` that describes them."""
+    document = nano_config(vocabulary, recipe.noising.kind)
+    model = initialized(DenoiserConfig.from_json(document), recipe.seed)
+    average = new_average(model)
+    load_state(directory, model, average, None)
+    model.load_state_dict(average, strict=False)
+    return model.requires_grad_(False).eval(), document

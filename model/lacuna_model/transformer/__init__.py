@@ -1,0 +1,1 @@
+"""DiffusionGemma's text model in plain PyTorch: read it from rope to denoiser."""

@@ -1,0 +1,69 @@
+"""Grouped-query attention that reads a prefix and, when encoding, extends it."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
+from torch import Tensor, nn
+
+from lacuna_model.config import AttentionConfig
+from lacuna_model.transformer.norm import RMSNorm, rms_normalize
+from lacuna_model.transformer.rope import Rotation, rotate
+
+LayerKeyValues = tuple[Tensor, Tensor]
+"""Keys and values of one layer, each (B or 1, num_kv_heads, P, head_dim); the keys are already rotated."""
+
+
+class Attention(nn.Module):
+    """Attention of new tokens over [prefix ; new tokens]; what each may see is the caller's mask."""
+
+    def __init__(self, config: AttentionConfig, hidden_size: int, eps: float) -> None:
+        super().__init__()
+        self.config = config
+        self.eps = eps
+        query_size = config.num_heads * config.head_dim
+        key_size = config.num_kv_heads * config.head_dim
+        self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
+        self.k_proj = nn.Linear(hidden_size, key_size, bias=False)
+        self.v_proj = nn.Linear(hidden_size, key_size, bias=False) if config.has_value_projection else None
+        self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
+        self.q_norm = RMSNorm(config.head_dim, eps)
+        self.k_norm = RMSNorm(config.head_dim, eps)
+
+    def forward(
+        self, states: Tensor, rotation: Rotation, prefix: LayerKeyValues | None, mask: Tensor | None, is_causal: bool
+    ) -> tuple[Tensor, LayerKeyValues]:
+        """Attends.
+
+        Args:
+            states: normalised hidden states of the new tokens, (B, T, D).
+            rotation: cosines and sines of their positions.
+            prefix: keys and values of the tokens before them, of which all rows or one shared row exist.
+            mask: True where a query may look, broadcastable to (B, 1, T, P + T); None where all may.
+            is_causal: without a prefix and a mask, let each token see only itself and those before it.
+
+        Returns:
+            The attention's output, (B, T, D), and the keys and values of the new tokens alone.
+        """
+        batch, length, _ = states.shape
+        heads = (batch, length, -1, self.config.head_dim)
+        queries = rotate(self.q_norm(self.q_proj(states).view(heads)).transpose(1, 2), rotation)  # (B, H, T, head_dim)
+        raw_keys = self.k_proj(states).view(heads)
+        raw_values = raw_keys if self.v_proj is None else self.v_proj(states).view(heads)
+        keys = rotate(self.k_norm(raw_keys).transpose(1, 2), rotation)  # (B, H_kv, T, head_dim)
+        values = rms_normalize(raw_values, self.eps).type_as(raw_values).transpose(1, 2)
+        attended = F.scaled_dot_product_attention(
+            queries,
+            *_join(prefix, (keys, values)),
+            attn_mask=mask,
+            is_causal=is_causal,
+            scale=1.0,
+            enable_gqa=True,
+        )  # (B, H, T, head_dim)
+        return self.o_proj(attended.transpose(1, 2).reshape(batch, length, -1)), (keys, values)
+
+
+def _join(prefix: LayerKeyValues | None, new: LayerKeyValues) -> LayerKeyValues:
+    if prefix is None:
+        return new
+    batch = new[0].shape[0]
+    keys, values = (torch.cat((old.expand(batch, -1, -1, -1), own), 2) for old, own in zip(prefix, new, strict=True))
+    return keys, values

@@ -1,0 +1,1 @@
+"""Lacuna's command line and, with it, everything that serves editors."""

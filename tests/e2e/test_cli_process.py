@@ -1,0 +1,59 @@
+"""How the command behaves as a process among others."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lacuna_server.cli import app, main
+
+SCRIPT = Path(sys.executable).parent / "lacuna"
+Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+HEAVY = "import sys; from lacuna_server.cli import main; code = main({arguments}); print(*sys.modules); sys.exit(code)"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fill", "--help"], ["--version"], ["fill", "nowhere.py:1:1"]])
+def test_answers_without_the_model_do_not_import_it(arguments: list[str]) -> None:
+    code = HEAVY.format(arguments=arguments)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    modules = done.stdout.splitlines()[-1].split()
+    assert "lacuna_server.cli" in modules
+    assert "torch" not in modules
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    names = [command.name for command in app.registered_commands]
+    assert names == ["fill", "doctor", "eval", "bench", "train"]
+    assert all(f"\n  {name} " in shown for name in names)
+
+
+def test_version(lacuna: Lacuna) -> None:
+    done = lacuna("--version")
+    assert done.stdout.startswith(b"lacuna 0.")
+    assert done.returncode == 0
+
+
+def test_a_reader_that_went_away_is_no_drama() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([SCRIPT, "--help"], stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_interruption_is_quiet() -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([SCRIPT, "fill", "-"], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        process.stdin.write(b"x" * 1_000_000)  # more than a pipe holds: on return the command is reading
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=60)
+    assert (process.returncode, output, error) == (130, b"", b"")

@@ -1,0 +1,108 @@
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+
+from lacuna_model.checkpoint import save_checkpoint
+from lacuna_model.config import DenoiserConfig, GenerationConfig
+from lacuna_model.errors import InputError
+from lacuna_model.evaluation.bench import BenchReport, run_benchmark
+from lacuna_model.evaluation.references import LeftToRight
+from lacuna_model.infill import Infiller
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.transformer.denoiser import Denoiser
+
+# The reference's generate imports torch's compiler, which still uses what torch has deprecated.
+pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+
+CONFIG = Path(__file__).parents[2] / "fixtures" / "tiny-denoiser" / "config.json"
+GENERATION = {
+    "max_denoising_steps": 3,
+    "t_min": 0.4,
+    "t_max": 0.8,
+    "stability_threshold": 1,
+    "confidence_threshold": 0.005,
+    "sampler_config": {"_cls_name": "EntropyBoundSamplerConfig", "entropy_bound": 0.1},
+    "eos_token_id": [1],
+}
+
+
+@pytest.fixture
+def checkpoint(
+    tmp_path: Path, tiny_denoiser: Callable[..., Denoiser], byte_tokenizer: Tokenizer
+) -> tuple[Path, Infiller]:
+    config: dict[str, Any] = json.loads(CONFIG.read_text(encoding="utf-8"))
+    config["canvas_length"] = 32
+    config["text_config"] |= {"vocab_size": byte_tokenizer.vocab_size, "max_position_embeddings": 4096}
+    config["lacuna"] = {"noise": "absorbing", "mask_token_id": 4, "delete_token_id": 3}
+    denoiser = tiny_denoiser(DenoiserConfig.from_json(config))
+    save_checkpoint(tmp_path, denoiser, config, GENERATION, torch.float32)
+    return tmp_path, Infiller(denoiser, byte_tokenizer, GenerationConfig.load(tmp_path))
+
+
+def bench(checkpoint: tuple[Path, Infiller], **options: Any) -> BenchReport:
+    directory, infiller = checkpoint
+    return run_benchmark(infiller, directory, num_prefix_tokens=40, num_slots=12, repetitions=2, **options)
+
+
+def test_all_rows_are_measured_in_one_run(checkpoint: tuple[Path, Infiller]) -> None:
+    calls: list[tuple[int, int]] = []
+    report = bench(checkpoint, progress=lambda done, total: calls.append((done, total)))
+    assert [row.name for row in report.rows] == [
+        "fill, warm prefix",
+        "fill, cold prefix",
+        "left to right, warm prefix",
+        "reference, warm prefix",
+        "reference, cold prefix",
+    ]
+    assert all(row.milliseconds is not None and row.milliseconds > 0 for row in report.rows)
+    warm, cold, sequential, reference, _ = report.rows
+    assert warm.ratio == 1.0
+    assert warm.num_steps == cold.num_steps and warm.num_tokens == cold.num_tokens
+    assert (sequential.num_steps, sequential.num_tokens) == (11, 12)
+    assert reference.num_steps is not None and 1 <= reference.num_steps <= 3
+    assert abs(report.num_prefix_tokens - 40) <= 2
+    assert report.peak_memory_mb > 1
+    assert calls[-1] == (15, 15)
+
+
+def test_report_says_what_each_row_measures(checkpoint: tuple[Path, Infiller]) -> None:
+    report = bench(checkpoint)
+    console = Console(width=200, record=True, file=io.StringIO())
+    report.render(console)
+    text = console.export_text()
+    assert all(row.measured in text for row in report.rows)
+    content = json.loads(json.dumps(report.as_json()))
+    assert content["rows"][2]["tokens_per_forward"] == pytest.approx(12 / 11)
+
+
+def test_without_transformers_the_row_says_so(
+    checkpoint: tuple[Path, Infiller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    report = bench(checkpoint)
+    assert [row.milliseconds is None for row in report.rows] == [False, False, False, True, True]
+    console = Console(width=200, record=True, file=io.StringIO())
+    report.render(console)
+    assert console.export_text().count("not installed") == 2
+
+
+def test_gap_larger_than_the_canvas_is_refused(checkpoint: tuple[Path, Infiller]) -> None:
+    directory, infiller = checkpoint
+    with pytest.raises(InputError, match="at most 16 slots"):
+        run_benchmark(infiller, directory, num_prefix_tokens=40, num_slots=30)
+
+
+def test_left_to_right_equals_encoding_everything_anew(checkpoint: tuple[Path, Infiller]) -> None:
+    _, infiller = checkpoint
+    denoiser, tokens = infiller.denoiser, [2, 50, 60, 70]
+    decoded = LeftToRight(denoiser, infiller.cache.encode("", tokens)).decode(6)
+    for length in range(6):
+        states, _ = denoiser.encode(torch.tensor([tokens + decoded[:length]]))
+        assert int(denoiser.logits(states[:, -1]).argmax()) == decoded[length]

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import lacuna_model
+from lacuna_model.config import DenoiserConfig
+from lacuna_model.evaluation.documents import Document
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.training.examples import Role, WindowDataset, WindowShape, batches
+from lacuna_model.training.noising import Noising, add_noise
+from lacuna_model.training.recipe import nano_config
+from lacuna_model.training.spans import SpanMixture
+
+SOURCE = Path(torch.__file__).with_name("_utils.py").read_text(encoding="utf-8")
+WORDS = Tokenizer.load(Path(lacuna_model.__file__).with_name("weights") / "nano")
+CONFIG = DenoiserConfig.from_json(nano_config(WORDS, "absorbing"))
+MASK, DELETE = CONFIG.mask_token_id, CONFIG.delete_token_id
+
+
+@pytest.fixture(scope="module")
+def dataset() -> WindowDataset:
+    documents = [Document(text=SOURCE, language="python", package="torch", path="_utils.py")]
+    return WindowDataset(documents, WORDS, CONFIG, WindowShape(), SpanMixture(), seed=3)
+
+
+def test_prefix_middle_and_suffix_stand_in_the_document(dataset: WindowDataset) -> None:
+    num_checked = 0
+    for index in range(12):
+        window = dataset[index]
+        for ids, roles, start in zip(window.canvases, window.roles, window.starts, strict=True):
+            if not roles.any() or (roles == Role.MIDDLE).sum() == dataset.shape.max_slots:
+                continue  # no gap, or one whose text is longer than its slots
+            text = WORDS.decode([*window.tokens[:start].tolist(), *ids[ids != DELETE].tolist()])
+            assert text in SOURCE
+            num_checked += 1
+    assert num_checked > 30
+
+
+def test_a_window_begins_with_its_language(dataset: WindowDataset) -> None:
+    assert dataset[0].tokens[:2].tolist() == [CONFIG.bos_token_id, WORDS.language_id("python")]
+
+
+def test_surplus_follows_one_end_and_slots_stay_in_their_part(dataset: WindowDataset) -> None:
+    seen = set()
+    for index in range(12):
+        for ids, roles in zip(dataset[index].canvases, dataset[index].roles, strict=True):
+            seen.update(roles.tolist())
+            assert set(ids[np.isin(roles, (Role.END, Role.SURPLUS))]) <= {DELETE}
+            assert DELETE not in ids[np.isin(roles, (Role.GIVEN, Role.MIDDLE))]
+            for place in np.flatnonzero(roles == Role.SURPLUS):
+                assert roles[place - 1] in (Role.END, Role.SURPLUS)
+            assert not roles[dataset.shape.max_slots :].any()
+    assert seen == set(Role)
+
+
+def test_order_depends_on_the_seed_alone(dataset: WindowDataset) -> None:
+    first = next(batches(dataset, 2, 5, num_workers=0))
+    again = next(batches(dataset, 2, 5, num_workers=1))
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("noising", [Noising(revision=0.0), Noising(revision=0.3), Noising("uniform")])
+def test_noise_touches_slots_only(dataset: WindowDataset, noising: Noising) -> None:
+    batch = next(batches(dataset, 4, 0, num_workers=0))
+    noisy = add_noise(batch, noising, MASK, CONFIG.vocab_size, torch.Generator().manual_seed(0))
+    given = batch.roles == Role.GIVEN
+    assert torch.equal(noisy.ids[given], batch.canvases[given])
+    assert not noisy.weights[given].any()
+    ends = batch.roles == Role.END
+    assert (noisy.weights[ends] == 1).all()
+    if noising.kind == "absorbing":
+        assert set(noisy.ids[ends].tolist()) == {MASK}
+        changed = (batch.roles == Role.MIDDLE) & (noisy.ids != batch.canvases)
+        assert (noisy.weights[changed] == 1).all()
+        num_wrong = int((changed & (noisy.ids != MASK)).sum())
+        assert (num_wrong > 0) == (noising.revision > 0)
+    else:
+        assert set(noisy.ids[ends].tolist()) != {DELETE}
+
+
+def test_noise_levels_spread_and_some_canvases_are_all_masked(dataset: WindowDataset) -> None:
+    batch = next(batches(dataset, 40, 0, num_workers=0))
+    noisy = add_noise(batch, Noising(revision=0.0, full=0.5), MASK, CONFIG.vocab_size, torch.Generator().manual_seed(1))
+    middle = batch.roles == Role.MIDDLE
+    long = middle.sum(1) >= 8
+    shares = ((noisy.ids == MASK) & middle).sum(1)[long] / middle.sum(1)[long]
+    assert 0.4 < (shares == 1).float().mean() < 0.7
+    assert shares.min() < 0.4

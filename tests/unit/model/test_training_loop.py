@@ -1,0 +1,98 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import lacuna_model
+from lacuna_model.checkpoint import load_denoiser, save_checkpoint
+from lacuna_model.config import DenoiserConfig
+from lacuna_model.evaluation.documents import Document
+from lacuna_model.tokenizer import Tokenizer
+from lacuna_model.training.examples import WindowDataset, WindowShape
+from lacuna_model.training.loop import METRICS_FILE, Trainer
+from lacuna_model.training.optimizer import Optimizer, OptimizerConfig
+from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, Recipe, initialized, nano_config
+from lacuna_model.training.spans import SpanMixture
+from lacuna_model.transformer.denoiser import Denoiser
+
+WORDS = Tokenizer.load(Path(lacuna_model.__file__).with_name("weights") / "nano")
+SHAPE = WindowShape(num_tokens=48, num_canvases=2, canvas_length=24, max_slots=16, num_characters=160)
+RECIPE = Recipe(num_steps=6, num_cooldown_steps=2, batch_size=2, shape=SHAPE)
+
+
+def tiny_document() -> dict[str, Any]:
+    document = nano_config(WORDS, "absorbing")
+    document["text_config"] |= {"hidden_size": 32, "intermediate_size": 32, "moe_intermediate_size": 16}
+    return document
+
+
+def tiny_model() -> Denoiser:
+    return initialized(DenoiserConfig.from_json(tiny_document()), seed=0)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> WindowDataset:
+    source = Path(torch.__file__).with_name("_utils.py").read_text(encoding="utf-8")
+    documents = [Document(text=source, language="python", package="torch", path="_utils.py")]
+    return WindowDataset(documents, WORDS, tiny_model().config, SHAPE, SpanMixture(), seed=0)
+
+
+def weights(trainer: Trainer) -> list[torch.Tensor]:
+    return [*trainer.model.state_dict().values(), *trainer.average.values()]
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(dataset: WindowDataset, tmp_path: Path) -> None:
+    straight = Trainer(tiny_model(), RECIPE, tmp_path / "straight", compiled=False)
+    list(straight.run(dataset, dataset, num_workers=0, log_every=1))
+
+    broken = Trainer(tiny_model(), RECIPE, tmp_path / "broken", compiled=False)
+    for metrics in broken.run(dataset, dataset, num_workers=0, log_every=1, save_every=2):
+        if metrics.step == 3:  # killed after the state of step 2 and the metrics of step 3
+            break
+    resumed = Trainer(tiny_model(), RECIPE, tmp_path / "broken", compiled=False)
+    assert resumed.step == 2
+    list(resumed.run(dataset, dataset, num_workers=0, log_every=1))
+
+    for one, other in zip(weights(straight), weights(resumed), strict=True):
+        torch.testing.assert_close(one, other)
+    lines = (tmp_path / "broken" / METRICS_FILE).read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+
+
+def test_both_losses_fall(dataset: WindowDataset, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, num_steps=30, optimizer=replace(OptimizerConfig(), num_warmup_steps=2))
+    steps = list(Trainer(tiny_model(), recipe, tmp_path, compiled=False).run(dataset, dataset, 0, log_every=10))
+    assert steps[-1].next_token_loss < steps[0].next_token_loss - 0.5
+    assert steps[-1].canvas_loss < steps[0].canvas_loss - 0.5
+    assert steps[-1].held_out_canvas_loss is not None
+
+
+def test_an_exported_average_loads_with_equal_logits(dataset: WindowDataset, tmp_path: Path) -> None:
+    trainer = Trainer(tiny_model(), RECIPE, tmp_path / "run", compiled=False)
+    list(trainer.run(dataset, dataset, num_workers=0))
+    trainer.model.load_state_dict(trainer.average, strict=False)
+    save_checkpoint(tmp_path / "out", trainer.model, tiny_document(), NANO_GENERATION_CONFIG, torch.float32)
+    loaded = load_denoiser(tmp_path / "out")
+    tokens = torch.arange(20, 60)[None]
+    torch.testing.assert_close(loaded.encode(tokens)[0], trainer.model.encode(tokens)[0])
+
+
+def test_experts_are_trained_as_matrices_in_place() -> None:
+    model = tiny_model()
+    optimizer = Optimizer(model, OptimizerConfig())
+    stack = model.stack[0].experts.gate_up_proj
+    before = stack.detach().clone()
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step(1.0)
+    assert all(not torch.equal(a, b) for a, b in zip(stack.detach(), before, strict=True))
+    assert all(matrix.ndim == 2 for group in optimizer.muon.param_groups for matrix in group["params"])
+
+
+@pytest.mark.parametrize(("step", "expected"), [(0, 0.1), (9, 1.0), (50, 1.0), (90, 0.5), (99, 0.05)])
+def test_learning_rate_rises_stays_and_falls(step: int, expected: float) -> None:
+    config = OptimizerConfig(num_warmup_steps=10)
+    assert config.scale(step, num_steps=100, num_cooldown_steps=20) == pytest.approx(expected)
