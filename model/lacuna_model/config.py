@@ -1,8 +1,8 @@
 """What a checkpoint directory's `config.json` and `generation_config.json` say, as frozen dataclasses.
 
 Both files are in the format of the released DiffusionGemma checkpoints, written by `transformers`. What the embedded
-checkpoint adds to them (which noise it was trained with, its delete token, a constant temperature) lies under the key
-`lacuna` of either file, which other readers ignore.
+checkpoint adds to it (which noise it was trained with, its delete token) lies under the key `lacuna` of
+`config.json`, which other readers ignore.
 """
 
 from collections.abc import Mapping
@@ -161,12 +161,11 @@ class GenerationConfig:
         released = cls()
         document = JsonObject(content, GENERATION_CONFIG_FILE).without_nulls()
         sampler = document.object("sampler_config", {}).without_nulls()
-        own = document.object("lacuna", {}).without_nulls()
         return cls(
             num_denoising_steps=document.integer("max_denoising_steps", released.num_denoising_steps),
             entropy_bound=sampler.number("entropy_bound", released.entropy_bound),
-            t_min=own.number("temperature", document.number("t_min", released.t_min)),
-            t_max=own.number("temperature", document.number("t_max", released.t_max)),
+            t_min=document.number("t_min", released.t_min),
+            t_max=document.number("t_max", released.t_max),
             stability=document.integer("stability_threshold", released.stability, minimum=0),
             confidence=document.number("confidence_threshold", released.confidence),
             eos_token_ids=document.integers("eos_token_id", released.eos_token_ids),

@@ -37,13 +37,23 @@ class Sampler:
     def of_checkpoint(
         cls, config: DenoiserConfig, generation: GenerationConfig, temperature: float | None = None
     ) -> "Sampler":
-        """The sampler that a checkpoint wants, at its own temperatures or at a constant one."""
-        t_min, t_max = (generation.t_min, generation.t_max) if temperature is None else (temperature, temperature)
+        """The sampler that a checkpoint wants, at its own temperatures or at a constant one.
+
+        Those of `generation_config.json` are uniform noise's, which needs chance to leave its random start. Under
+        absorbing noise a slot takes its best token.
+        """
+        is_absorbing = config.noise == "absorbing"
+        if temperature is not None:
+            t_min = t_max = temperature
+        elif is_absorbing:
+            t_min = t_max = 0.0
+        else:
+            t_min, t_max = generation.t_min, generation.t_max
         return cls(
             noise=noise_of(config),
             acceptance=EntropyBound(generation.entropy_bound),
             schedule=LinearTemperature(t_min, t_max),
             stopping=StableAndConfident(generation.stability, generation.confidence),
-            revision=LeastConfident() if config.noise == "absorbing" else Never(),
+            revision=LeastConfident() if is_absorbing else Never(),
             candidate_temperature=0.0 if config.delete_token_id is None else CANDIDATE_TEMPERATURE,
         )

@@ -117,7 +117,6 @@ NANO_GENERATION_CONFIG: dict[str, Any] = {
     "eos_token_id": 1,
     "pad_token_id": 0,
     "bos_token_id": 2,
-    "lacuna": {"temperature": 0.0},
 }
 
 

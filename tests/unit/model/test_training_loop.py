@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from transformers.models.diffusion_gemma.generation_diffusion_gemma import DiffusionGemmaGenerationConfig
 
 import lacuna_model
 from lacuna_model.checkpoint import load_denoiser, save_checkpoint
-from lacuna_model.config import DenoiserConfig
+from lacuna_model.config import DenoiserConfig, GenerationConfig
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.training.examples import WindowDataset, WindowShape
@@ -76,6 +77,8 @@ def test_an_exported_average_loads_with_equal_logits(dataset: WindowDataset, tmp
     trainer.model.load_state_dict(trainer.average, strict=False)
     save_checkpoint(tmp_path / "out", trainer.model, tiny_document(), NANO_GENERATION_CONFIG, torch.float32)
     loaded = load_denoiser(tmp_path / "out")
+    reference: Any = DiffusionGemmaGenerationConfig.from_pretrained(tmp_path / "out")
+    assert reference.max_denoising_steps == GenerationConfig.load(tmp_path / "out").num_denoising_steps == 16
     tokens = torch.arange(20, 60)[None]
     torch.testing.assert_close(loaded.encode(tokens)[0], trainer.model.encode(tokens)[0])
 
