@@ -41,6 +41,11 @@ class Canvas:
         """Which positions are slots, (B, L) bool."""
         return self.gaps >= 0
 
+    @property
+    def padding(self) -> Tensor | None:
+        """Which positions lie behind a row's end, (B, L) bool; None for a single row, which has none."""
+        return self.gaps == PADDING if len(self.gaps) > 1 else None
+
     def write(self, ids: Tensor, where: Tensor) -> "Canvas":
         """Puts tokens into slots.
 

@@ -161,10 +161,13 @@ class Denoising:
         canvas, sampler = state.canvas, self.sampler
         editable = canvas.editable
         rows = editable.flatten().nonzero().squeeze(1)  # (N,)
-        hidden = self.denoiser.denoise(canvas.ids, self.prefix, self._beliefs(state)).flatten(0, 1)  # (B * L, D)
-        logits = self.denoiser.logits(hidden[rows]).index_fill(1, self.banned, IMPOSSIBLE)  # (N, V)
-        logits, is_greedy = self._temper(logits, rows, canvas, num_steps_left, num_steps)
-        prediction = Prediction.of_logits(logits, canvas.ids, rows, is_greedy, self.draws)
+        beliefs = self._beliefs(state)
+        hidden = self.denoiser.denoise(canvas.ids, self.prefix, beliefs, padding=canvas.padding).flatten(0, 1)
+        logits = self.denoiser.logits(hidden[rows])  # (N, V)
+        tempered, is_greedy = self._temper(logits, rows, canvas, num_steps_left, num_steps)
+        for each in (logits, tempered):
+            each.index_fill_(1, self.banned, IMPOSSIBLE)
+        prediction = Prediction.of_logits(logits, tempered, canvas.ids, rows, is_greedy, self.draws)
 
         running = ~state.finished[:, None]
         undecided = sampler.noise.undecided(canvas) & running
@@ -176,7 +179,7 @@ class Denoising:
         is_same = ((whole == state.whole) | ~editable).all(1)
         num_stable_steps = torch.where(is_same & (state.num_stable_steps >= 0), state.num_stable_steps + 1, 0)
         mean_entropy = (prediction.entropy * undecided).sum(1) / undecided.sum(1).clamp(min=1)
-        beliefs = hidden.new_zeros(hidden.shape).index_copy(0, rows, self.denoiser.beliefs(logits.to(hidden.dtype)))
+        beliefs = hidden.new_zeros(hidden.shape).index_copy(0, rows, self.denoiser.beliefs(tempered.to(hidden.dtype)))
         after = State(
             canvas=canvas,
             whole=whole,
@@ -230,7 +233,7 @@ class Denoising:
         temperature = self.sampler.schedule.temperature(num_steps_left, num_steps)
         batch, length = canvas.ids.shape
         others = max(temperature, self.sampler.candidate_temperature)
-        if temperature == 0 and batch == 1:
+        if temperature == 0 and (batch == 1 or others == 0):
             return logits, None
         temperatures = torch.tensor([temperature] + [others] * (batch - 1), device=logits.device)
         temperatures = temperatures[rows // length]  # (N,)

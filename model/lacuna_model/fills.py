@@ -1,7 +1,7 @@
 """From slots and tokens to text."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
 
 from torch import Tensor
 
@@ -30,13 +30,15 @@ def slots_of(
     state: State, num_gaps: int, committed: Sequence[Piece], tokenizer: Tokenizer
 ) -> tuple[tuple[Slot, ...], ...]:
     """Shows the gaps of the first row, the first gap after what earlier canvases have put into it."""
-    ids = state.whole if bool(state.finished[0]) else state.canvas.ids
+    is_finished = bool(state.finished[0])
+    ids = state.whole if is_finished else state.canvas.ids
     shown: list[list[Slot]] = [[] for _ in range(num_gaps)]
     shown[0] += [Slot(decode([token], tokenizer), confidence) for token, confidence in committed]
     columns = (state.canvas.gaps, ids, state.is_open, state.confidence)
     for gap, token, is_open, confidence in zip(*(column[0].tolist() for column in columns), strict=True):
         if gap >= 0:
-            shown[gap].append(Slot(None if is_open else decode([token], tokenizer), confidence))
+            is_shown = is_finished or not is_open
+            shown[gap].append(Slot(decode([token], tokenizer) if is_shown else None, confidence))
     return tuple(tuple(slots) for slots in shown)
 
 
@@ -55,11 +57,12 @@ def fill_of(
     texts = []
     tokens = []
     for pieces, behind in zip(gaps, following, strict=True):
-        whole = decode([token for token, _ in pieces], tokenizer)
+        ids = [token for token, _ in pieces]
+        whole = decode(ids, tokenizer)
         text = cut_lines(whole, max_lines, behind)
-        shown = [Token(decode([token], tokenizer), confidence) for token, confidence in pieces]
+        num_tokens = len(ids) if text == whole else _num_tokens(ids, text, tokenizer)
         texts.append(text)
-        tokens.append(tuple(shown if text == whole else _first_characters(shown, len(text))))
+        tokens.append(tuple(Token(decode([token], tokenizer), sureness) for token, sureness in pieces[:num_tokens]))
     return Fill(tuple(texts), tuple(tokens), score)
 
 
@@ -82,7 +85,6 @@ def cut_lines(text: str, max_lines: int | None, following: str) -> str:
     return cut if following.startswith("\n") else cut + "\n"
 
 
-def _first_characters(tokens: Sequence[Token], length: int) -> list[Token]:
-    """The tokens that make up the first `length` characters."""
-    ends = accumulate(len(token.text) for token in tokens)
-    return [token for token, end in zip(tokens, ends, strict=True) if end - len(token.text) < length]
+def _num_tokens(ids: Sequence[int], text: str, tokenizer: Tokenizer) -> int:
+    """How many tokens it takes to spell a text that they begin with; parts of a character spell nothing alone."""
+    return bisect_left(range(len(ids)), len(text), key=lambda num_tokens: len(decode(ids[:num_tokens], tokenizer)))

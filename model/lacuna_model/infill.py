@@ -10,9 +10,9 @@ from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
 from lacuna_model.denoising import Denoising, Limits, State
 from lacuna_model.device import choose_device
-from lacuna_model.fills import Piece, fill_of, pieces_of, slots_of
+from lacuna_model.fills import Piece, decode, fill_of, pieces_of, slots_of
 from lacuna_model.layout import Layout, lay_out
-from lacuna_model.prefix_cache import PrefixCache
+from lacuna_model.prefix_cache import Prefix, PrefixCache
 from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, Ranking
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult
@@ -69,7 +69,7 @@ class Infiller:
         self.cache = PrefixCache(denoiser, max_cache_bytes)
         config = denoiser.config
         textless = {*tokenizer.special_ids, *range(tokenizer.vocab_size, config.vocab_size), config.mask_token_id}
-        banned = sorted(token for token in textless if token is not None and token != config.delete_token_id)
+        banned = sorted(token for token in textless - {None, config.delete_token_id} if token < config.vocab_size)
         self._banned = torch.tensor(banned, dtype=torch.int64, device=denoiser.device)
 
     @classmethod
@@ -117,7 +117,7 @@ class Infiller:
 
         Args:
             request: the text and its gaps.
-            cancelled: asked before every step; once it answers True, the result is empty.
+            cancelled: asked at the start and before every step; once it answers True, the result is empty.
 
         Raises:
             InputError: the text between the gaps is too long.
@@ -137,9 +137,10 @@ class Infiller:
     def _resolve(self, tally: Tally, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
         layout = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
-        prefix = self.cache.encode(request.document, list(layout.prefix))
+        if cancelled():
+            return tally.cancelled()
+        prefix = self._encode(tally, layout)
         tally.num_prefix_tokens, tally.num_cached_tokens = prefix.num_tokens, prefix.num_cached_tokens
-        tally.encode_seconds = time.perf_counter() - tally.started
         sampler = Sampler.of_checkpoint(self.denoiser.config, self.generation, options.temperature)
         draws = SeededDraws.of_seed(options.seed, self.denoiser.device)
         while True:
@@ -152,17 +153,39 @@ class Infiller:
             tally.num_steps += denoised.num_steps
             tally.stop_reason = denoised.stop_reason
             if denoised.stop_reason == "cancelled":
-                return tally.result([])
+                return tally.cancelled()
             candidates = Candidates(
                 self.denoiser, sampler.noise, draws, prefix, denoised.canvas, denoised.confidence, num_suffix_tokens
             )
             ranked = self._rank(tally, candidates)
             best, _ = ranked[0]
-            if not _goes_on(tally, best, max(num_slots)):
+            if not self._goes_on(tally, layout, best, max(num_slots)):
                 return tally.result(self._fills(tally, ranked))
             tally.committed += best[0]
-            text = [*layout.prefix, *(token for token, _ in tally.committed)]
-            prefix = self.cache.encode(request.document, text)
+            prefix = self._encode(tally, layout)
+
+    def _encode(self, tally: Tally, layout: Layout) -> Prefix:
+        """Reads the text before the gap and what earlier canvases have put into it."""
+        began = time.perf_counter()
+        text = [*layout.prefix, *(token for token, _ in tally.committed)]
+        prefix = self.cache.encode(tally.request.document, text)
+        tally.encode_seconds += time.perf_counter() - began
+        return prefix
+
+    def _goes_on(self, tally: Tally, layout: Layout, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
+        """Whether a single gap goes on in a further canvas: the best fill used up all slots, and more are wanted."""
+        options = tally.request.options
+        filled = [token for token, _ in (*tally.committed, *best[0])]
+        elapsed_ms = 1000 * (time.perf_counter() - tally.started)
+        return (
+            tally.request.num_gaps == 1
+            and len(best[0]) == num_slots
+            and len(filled) < options.max_tokens
+            and len(layout.prefix) + len(filled) + layout.length <= self.denoiser.config.max_positions
+            and (options.max_lines is None or decode(filled, self.tokenizer).count("\n") < options.max_lines)
+            and (options.deadline_ms is None or elapsed_ms + tally.ms_per_step <= options.deadline_ms)
+            and (options.max_forwards is None or tally.num_steps < options.max_forwards)
+        )
 
     def _num_slots(self, layout: Layout, options: InfillOptions, num_committed: int) -> list[int]:
         """Slots of the gaps in each row: several lengths only where the model cannot delete."""
@@ -206,15 +229,3 @@ class Infiller:
             fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer)
             fills.setdefault(fill.texts, fill)
         return list(fills.values())[: options.num_candidates]
-
-
-def _goes_on(tally: Tally, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
-    """Whether a single gap goes on in a further canvas: the best fill used up all slots, and more are wanted."""
-    options = tally.request.options
-    return (
-        tally.request.num_gaps == 1
-        and len(best[0]) == num_slots
-        and len(tally.committed) + num_slots < options.max_tokens
-        and tally.stop_reason != "deadline"
-        and (options.max_forwards is None or tally.num_steps < options.max_forwards)
-    )

@@ -114,7 +114,7 @@ class RemaskedScore:
         head = candidates.suffix_heads(self.num_suffix_tokens)
         noise = candidates.noise.draw(ids.shape, ids.device, candidates.draws)
         masked = torch.where(middle | head, noise, ids)
-        hidden = candidates.denoiser.denoise(masked, candidates.prefix.key_values)
+        hidden = candidates.denoiser.denoise(masked, candidates.prefix.key_values, padding=candidates.canvas.padding)
         log_probabilities = _log_probabilities(candidates.denoiser, hidden, ids)
         of_middle, of_head = _masked_mean(log_probabilities, middle), _masked_mean(log_probabilities, head)
         return torch.where(middle.any(1), 0.5 * of_middle + 0.5 * of_head, of_head)

@@ -31,6 +31,16 @@ class Tally:
     rank_seconds: float = 0.0
     stop_reason: StopReason = "max_steps"
 
+    @property
+    def ms_per_step(self) -> float:
+        """Mean duration of the denoising steps so far; 0 before the first."""
+        return 1000 * self.denoise_seconds / self.num_steps if self.num_steps else 0.0
+
+    def cancelled(self) -> InfillResult:
+        """What remains of a request that nobody waits for."""
+        self.stop_reason = "cancelled"
+        return self.result([])
+
     def result(self, fills: Sequence[Fill]) -> InfillResult:
         """Sums up."""
         seconds = (self.encode_seconds, self.denoise_seconds, self.rank_seconds, time.perf_counter() - self.started)

@@ -18,7 +18,7 @@ class Prediction:
         candidate: token proposed for acceptance, int64: drawn, or the best at temperature 0.
         entropy: of the slot's distribution in nats, float32.
         confidence: probability of the best token, float32.
-        probabilities: of all tokens at the slots alone, (N, V) float32.
+        logits: of all tokens at the slots alone, not divided by any temperature, (N, V) float32.
         rows: where the slots lie in the flattened canvas, (N,) int64.
     """
 
@@ -26,24 +26,25 @@ class Prediction:
     candidate: Tensor
     entropy: Tensor
     confidence: Tensor
-    probabilities: Tensor
+    logits: Tensor
     rows: Tensor
 
     @classmethod
     def of_logits(
-        cls, logits: Tensor, ids: Tensor, rows: Tensor, is_greedy: Tensor | None, draws: Draws
+        cls, logits: Tensor, tempered: Tensor, ids: Tensor, rows: Tensor, is_greedy: Tensor | None, draws: Draws
     ) -> "Prediction":
         """Reads the logits of the slots.
 
         Args:
-            logits: divided by the temperature, (N, V) float32.
+            logits: as the denoiser gave them, (N, V) float32.
+            tempered: divided by the temperature, (N, V) float32: what decides.
             ids: the canvas, (B, L) int64.
             rows: where the slots lie in the flattened canvas, (N,) int64.
             is_greedy: slots that propose their best token instead of a drawn one, (N,) bool; None: all do.
             draws: for the others.
         """
-        log_probabilities = F.log_softmax(logits, dim=-1)  # (N, V)
-        probabilities = F.softmax(logits, dim=-1)
+        log_probabilities = F.log_softmax(tempered, dim=-1)  # (N, V)
+        probabilities = F.softmax(tempered, dim=-1)
         confidence, best = probabilities.max(-1)  # (N,)
         candidate = best
         if is_greedy is not None:
@@ -53,14 +54,14 @@ class Prediction:
             candidate=_spread(candidate, rows, ids),
             entropy=_spread(-(probabilities * log_probabilities).sum(-1), rows, ids),
             confidence=_spread(confidence, rows, ids),
-            probabilities=probabilities,
+            logits=logits,
             rows=rows,
         )
 
     def probability_of(self, ids: Tensor) -> Tensor:
-        """Probability of one token at every slot, (B, L) float32, for token ids, (B, L) int64."""
-        chosen = self.probabilities.gather(1, ids.flatten()[self.rows, None])
-        return _spread(chosen.squeeze(1), self.rows, ids)
+        """Untempered probability of one token at every slot, (B, L) float32, for token ids, (B, L) int64."""
+        chosen = self.logits.gather(1, ids.flatten()[self.rows, None]).squeeze(1)
+        return _spread((chosen - self.logits.logsumexp(1)).exp(), self.rows, ids)
 
 
 def _spread(values: Tensor, rows: Tensor, like: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from lacuna_model.training.corpus import build_corpus
 from lacuna_model.training.examples import WindowShape
 from lacuna_model.training.loop import METRICS_FILE, Metrics
 from lacuna_model.training.noising import Noising
+from lacuna_model.training.optimizer import OptimizerConfig
 from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, Recipe
 from lacuna_model.training.runs import Material, averaged, train
 from lacuna_model.training.vocabulary import train_tokenizer
@@ -102,7 +103,10 @@ def run(
     """Train, or go on training, and draw the curves."""
     recipe = Recipe(steps, cooldown, batch_size, noising=NOISINGS[noise], seed=seed)
     if stage is Stage.NEXT_TOKEN:
-        recipe = replace(recipe, encoder_weight=1.0, canvas_weight=0.0, shape=WindowShape(num_canvases=1))
+        # Every position is a target here, so gradients are less noisy and steps may be longer.
+        rates = OptimizerConfig(matrix_lr=0.02, other_lr=3e-3)
+        shape = WindowShape(num_canvases=1)
+        recipe = replace(recipe, encoder_weight=1.0, canvas_weight=0.0, shape=shape, optimizer=rates)
     material = Material.load(corpus, vocabulary)
     with _Progress(steps, stage) as progress:
         train(

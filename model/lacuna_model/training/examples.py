@@ -46,7 +46,7 @@ class WindowShape:
     """
 
     num_tokens: int = 512
-    num_canvases: int = 6
+    num_canvases: int = 8
     canvas_length: int = 64
     max_slots: int = 48
     num_characters: int = 1900
@@ -182,16 +182,18 @@ class WindowDataset(Dataset[_Window]):
         return canvas
 
     def _add_gap(self, canvas: _Builder, middle: list[int], random: np.random.Generator) -> None:
-        """Adds a gap's slots: as many as its text needs, or more, or all there is room for of a longer text."""
+        """Adds a gap's slots: as many as its text needs, more, or fewer: then a further canvas would go on with it."""
         max_slots = self.shape.max_slots - len(canvas.ids)
+        draw = random.random()
+        if draw < 0.1 and len(middle) > 1:
+            max_slots = min(max_slots, int(random.integers(1, len(middle))))
         if len(middle) >= max_slots:
             canvas.add(middle[:max_slots], Role.MIDDLE)
             return
         canvas.add(middle, Role.MIDDLE)
-        draw = random.random()
-        if draw < 0.25:
+        if draw < 0.3:
             return
-        num_slots = 32 if draw < 0.6 else int(random.integers(len(middle), max_slots + 1))
+        num_slots = 32 if draw < 0.65 else int(random.integers(len(middle), max_slots + 1))
         num_surplus = min(num_slots, max_slots) - len(middle)
         if num_surplus > 0 and self.config.delete_token_id is not None:
             canvas.add([self.config.delete_token_id], Role.END)

@@ -44,14 +44,16 @@ def canvas_loss(
     copies = len(canvases) // prefix[0][0].shape[0]
     prefix = tuple((k.repeat_interleave(copies, 0), v.repeat_interleave(copies, 0)) for k, v in prefix)
     slots, weights = heaviest(noisy.weights.flatten(), share=0.5)
+    padding = canvases == model.config.pad_token_id
     beliefs = None
     if self_condition:
         with torch.no_grad():
-            hidden = model.denoise(noisy.ids, prefix, None, starts).flatten(0, 1)
+            hidden = model.denoise(noisy.ids, prefix, None, starts, padding).flatten(0, 1)
             given = model.embed(noisy.ids).flatten(0, 1)
-            beliefs = given.index_copy(0, slots, model.beliefs(model.logits(hidden[slots])).to(given.dtype))
-            beliefs = beliefs.view(*noisy.ids.shape, -1)
-    hidden = model.denoise(noisy.ids, prefix, beliefs, starts).flatten(0, 1)
+            believed = model.beliefs(model.logits(hidden[slots])).to(given.dtype)
+            believed = torch.where(weights[:, None] > 0, believed, given[slots])
+            beliefs = given.index_copy(0, slots, believed).view(*noisy.ids.shape, -1)
+    hidden = model.denoise(noisy.ids, prefix, beliefs, starts, padding).flatten(0, 1)
     losses = F.cross_entropy(model.logits(hidden[slots]), canvases.flatten()[slots], reduction="none")
     return (losses * weights).sum() / weights.sum()
 

@@ -21,8 +21,8 @@ class OptimizerConfig:
         max_gradient_norm: longer gradients are scaled down to this.
     """
 
-    matrix_lr: float = 0.02
-    other_lr: float = 3e-3
+    matrix_lr: float = 0.01
+    other_lr: float = 1.5e-3
     weight_decay: float = 0.01
     num_warmup_steps: int = 50
     max_gradient_norm: float = 1.0

@@ -135,4 +135,5 @@ def initialized(config: DenoiserConfig, seed: int) -> Denoiser:
     for layer in model.stack:
         for stack in (layer.experts.gate_up_proj, layer.experts.down_proj):
             nn.init.normal_(stack, std=1 / math.sqrt(stack.shape[-1]))
+    nn.init.zeros_(model.self_conditioning.down_proj.weight)  # the first beliefs are worth nothing
     return model

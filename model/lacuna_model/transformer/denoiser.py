@@ -96,6 +96,7 @@ class Denoiser(nn.Module):
         prefix: KeyValues,
         beliefs: Tensor | None = None,
         prefix_lengths: Tensor | None = None,
+        padding: Tensor | None = None,
     ) -> Tensor:
         """Reads a canvas in both directions, after a prefix.
 
@@ -104,6 +105,7 @@ class Denoiser(nn.Module):
             prefix: keys and values of the text before the canvas, of B rows or one row that all share.
             beliefs: soft embeddings of the last step, (B, L, D); None in the first step.
             prefix_lengths: how many tokens of the prefix each row may see, (B,) int64; None: all.
+            padding: positions behind a row's end, which no other may see, (B, L) bool; None: there are none.
 
         Returns:
             Normalised hidden states, (B, L, D).
@@ -114,16 +116,17 @@ class Denoiser(nn.Module):
         rotations = self._rotations(starts[:, None] + torch.arange(length, device=canvas.device))
         masks: dict[LayerKind, Tensor | None] = {
             kind: None
-            if prefix_lengths is None
-            else _canvas_mask(prefix_lengths, longest, length, self.config.attention(kind).window)
+            if prefix_lengths is None and padding is None
+            else _canvas_mask(canvas, starts, longest, padding, self.config.attention(kind).window)
             for kind in set(self.config.layer_kinds)
         }
         states = self.self_conditioning.mix(self.embed(canvas), beliefs)
         for layer, (keys, values) in zip(self.stack, prefix, strict=True):
             window = self.config.attention(layer.kind).window
-            seen = slice(max(0, longest - window + 1) if window and prefix_lengths is None else 0, None)
+            mask = masks[layer.kind]
+            seen = slice(max(0, longest - window + 1) if window and mask is None else 0, None)
             visible = (keys[:, :, seen], values[:, :, seen])
-            states, _ = layer(states, rotations[layer.kind], visible, masks[layer.kind], is_encoding=False)
+            states, _ = layer(states, rotations[layer.kind], visible, mask, is_encoding=False)
         normalized: Tensor = self.norm(states)
         return normalized
 
@@ -162,15 +165,17 @@ def _causal_mask(start: int, length: int, window: int | None, device: torch.devi
     return mask if window is None else mask & (distance < window)
 
 
-def _canvas_mask(prefix_lengths: Tensor, longest: int, canvas_length: int, window: int | None) -> Tensor:
+def _canvas_mask(
+    canvas: Tensor, prefix_lengths: Tensor, longest: int, padding: Tensor | None, window: int | None
+) -> Tensor:
     """Mask of each row's canvas over [prefix ; canvas], (B, 1, 1, P + L).
 
     A sliding layer shows the whole canvas its last `window - 1` prefix tokens.
     """
-    index = torch.arange(longest, device=prefix_lengths.device)
+    index = torch.arange(longest, device=canvas.device)
     ends = prefix_lengths[:, None]
-    seen = index < ends
+    seen = index < ends  # (B or 1, P)
     if window is not None:
         seen = seen & (index >= ends - (window - 1))
-    canvas = seen.new_ones(len(prefix_lengths), canvas_length)
-    return torch.cat((seen, canvas), dim=1)[:, None, None, :]
+    visible = torch.ones_like(canvas, dtype=torch.bool) if padding is None else ~padding  # (B, L)
+    return torch.cat((seen.expand(len(canvas), -1), visible), dim=1)[:, None, None, :]

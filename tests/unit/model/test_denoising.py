@@ -281,3 +281,46 @@ def test_candidates_other_than_the_first_are_drawn(denoisers: dict[str, Denoiser
     greedy = replace(loop, sampler=replace(loop.sampler, candidate_temperature=0.0))
     denoised = exhaust(greedy.run(canvas, limits(8)))[1]
     assert len({tuple(slots(denoised.canvas, row)) for row in range(4)}) == 1
+
+
+class GivenToDelete(Denoiser):
+    """Deletes often, yet not so that rounding errors decide."""
+
+    def logits(self, states: Tensor) -> Tensor:
+        logits = super().logits(states)
+        logits[..., DELETE] += 10.0 + 12.0 * (5.0 * states[..., 0]).sin()
+        return logits
+
+
+def test_a_row_does_not_depend_on_the_rows_beside_it(
+    tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callable[..., Denoiser]
+) -> None:
+    denoiser = tiny_denoiser(tiny_config(), kind=GivenToDelete)
+    num_unequal = 0
+    for seed in range(12):
+        row: Row = [(0, 0)] * 8 + [(40 + seed, CLAMPED), (60, CLAMPED)]
+        alone, together = (denoising(denoiser, EntropyBound(0.5), seed) for _ in range(2))
+        _, first = exhaust(alone.run(Canvas.of_rows([row], 0, CPU), limits(16)))
+        _, all_rows = exhaust(together.run(Canvas.of_rows([row, row, row], 0, CPU), limits(16)))
+        assert slots(all_rows.canvas, 0) == slots(first.canvas, 0)
+        num_unequal += len({len(slots(all_rows.canvas, number)) for number in range(3)}) > 1
+    assert num_unequal > 3
+
+
+def test_confidence_does_not_depend_on_the_temperature(denoisers: dict[str, Denoiser]) -> None:
+    row: Row = [(0, 0)] * 4 + [(60, CLAMPED)]
+    steps = denoising(denoisers["absorbing"], EntropyBound(0.0)).run(Canvas.of_rows([row] * 2, 0, CPU), limits(1))
+    state = next(steps)
+    same = state.whole[0] == state.whole[1]
+    assert bool(same[:4].any())
+    torch.testing.assert_close(state.confidence[0][same], state.confidence[1][same])
+
+
+def test_a_tiny_temperature_is_nearly_greedy(denoisers: dict[str, Denoiser]) -> None:
+    row: Row = [(0, 0)] * 6 + [(60, CLAMPED)]
+    _, cold = exhaust(
+        denoising(denoisers["absorbing"], EntropyBound(0.5), temperature=1e-9).run(
+            Canvas.of_rows([row], 0, CPU), limits(16)
+        )
+    )
+    assert cold.num_steps < 6

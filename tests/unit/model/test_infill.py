@@ -21,7 +21,7 @@ from lacuna_model.sampling.lengths import length_hypotheses
 from lacuna_model.sampling.revision import LeastConfident
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, initialized, nano_config
-from lacuna_model.transformer.denoiser import Denoiser, KeyValues
+from lacuna_model.transformer.denoiser import Denoiser
 
 DELETE = 3
 GENERATION = GenerationConfig(num_denoising_steps=16, t_min=0.0, t_max=0.0, confidence=0.05)
@@ -117,11 +117,9 @@ def test_no_time_still_gives_a_whole_fill(infiller_of: InfillerFactory, kind: di
 class SlowDenoiser(Denoiser):
     """Takes 30 ms a forward pass."""
 
-    def denoise(
-        self, canvas: Tensor, prefix: KeyValues, beliefs: Tensor | None = None, prefix_lengths: Tensor | None = None
-    ) -> Tensor:
+    def denoise(self, *arguments: Any, **more: Any) -> Tensor:
         time.sleep(0.03)
-        return super().denoise(canvas, prefix, beliefs, prefix_lengths)
+        return super().denoise(*arguments, **more)
 
 
 def test_a_deadline_is_kept_within_a_step(
@@ -137,10 +135,24 @@ def test_a_deadline_is_kept_within_a_step(
 
 @pytest.mark.parametrize("num_steps", [0, 1, 3])
 def test_cancelling_ends_before_the_next_step(infiller_of: InfillerFactory, num_steps: int) -> None:
-    answers = iter([False] * num_steps + [True])
+    answers = iter([False] * (num_steps + 1) + [True])  # the first time before the prefix is read
     steps, result = exhaust(infiller_of(delete_token_id=None).run(ask("x = ", "\n"), lambda: next(answers)))
     assert len(steps) == result.num_steps == num_steps
     assert (result.fills, result.stop_reason, result.num_tokens) == ((), "cancelled", 0)
+
+
+def test_a_request_cancelled_at_once_reads_nothing(infiller_of: InfillerFactory) -> None:
+    result = infiller_of().infill(ask("x = ", "\n"), lambda: True)
+    assert (result.fills, result.stop_reason, result.num_prefix_tokens) == ((), "cancelled", 0)
+
+
+def test_no_further_canvas_begins_that_cannot_end_in_time(
+    tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callable[..., Denoiser], byte_tokenizer: Tokenizer
+) -> None:
+    slow = Infiller(tiny_denoiser(tiny_config(delete_token_id=None), kind=SlowDenoiser), byte_tokenizer, GENERATION)
+    slow.generation = GenerationConfig(num_denoising_steps=2, t_min=0.0, t_max=0.0, confidence=0.05)
+    result = slow.infill(ask("x = ", "\n", max_tokens=400, deadline_ms=100))
+    assert result.num_steps <= 3
 
 
 def test_max_forwards_bounds_the_denoising(infiller_of: InfillerFactory) -> None:
@@ -220,6 +232,25 @@ def test_a_long_gap_goes_on_in_further_canvases(infiller_of: InfillerFactory) ->
     assert len(steps[-1].gaps[0]) == 40
 
 
+def test_further_canvases_end_where_the_positions_do(infiller_of: InfillerFactory) -> None:
+    built = infiller_of(delete_token_id=None, max_positions=100)
+    infiller = Infiller(built.denoiser, built.tokenizer, built.generation, ranking=Longest())
+    result = infiller.infill(ask("x = ", "\n", max_tokens=400))
+    assert result.num_tokens % 16 == 0
+    assert 100 - 16 < result.num_prefix_tokens + result.num_tokens + built.denoiser.config.canvas_length - 16 <= 100
+
+
+def test_further_canvases_end_with_the_lines(infiller_of: InfillerFactory) -> None:
+    built = infiller_of(delete_token_id=None)
+    line_break = built.tokenizer.encode("\n")[0]
+    built.denoiser.embed_tokens.weight[line_break] *= 3.0
+    infiller = Infiller(built.denoiser, built.tokenizer, built.generation, ranking=Longest())
+    unlimited = infiller.infill(ask("x = ", "\n", max_tokens=64))
+    assert "\n" in unlimited.fills[0].texts[0]
+    limited = infiller.infill(ask("x = ", "\n", max_tokens=64, max_lines=1))
+    assert limited.num_steps < unlimited.num_steps
+
+
 def test_a_deleted_slot_ends_a_long_gap(
     tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callable[..., Denoiser], byte_tokenizer: Tokenizer
 ) -> None:
@@ -250,6 +281,13 @@ def test_cut_text_keeps_its_tokens(byte_tokenizer: Tokenizer) -> None:
     fill = fill_of([pieces], ["\n"], 0.0, 1, byte_tokenizer)
     assert fill.texts == ("ab",)
     assert [token.text for token in fill.tokens[0]] == ["a", "b"]
+
+
+def test_cut_text_keeps_characters_of_several_tokens(byte_tokenizer: Tokenizer) -> None:
+    pieces = [(token, 0.5) for token in byte_tokenizer.encode("é\nxy")]
+    fill = fill_of([pieces], ["z"], 0.0, 1, byte_tokenizer)
+    assert fill.texts == ("é\n",)
+    assert len(fill.tokens[0]) == 3
 
 
 def test_bytes_that_are_no_text_are_left_out(byte_tokenizer: Tokenizer) -> None:

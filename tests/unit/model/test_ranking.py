@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from lacuna_model.canvas import CLAMPED, Canvas
+from lacuna_model.canvas import CLAMPED, PADDING, Canvas
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.prefix_cache import PrefixCache
 from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, RemaskedScore
@@ -51,11 +51,10 @@ def test_the_judge_follows_the_chain_rule_token_by_token(candidates: Candidates,
 
 
 def test_remasked_score_predicts_middle_and_head_at_once(candidates: Candidates) -> None:
-    # One row at a time would see no padding: the same canvas is masked by hand instead.
     ids = candidates.canvas.ids.clone()
     for row, tokens in enumerate(MIDDLES):
         ids[row, : len(tokens) + 4] = MASK
-    hidden = candidates.denoiser.denoise(ids, candidates.prefix.key_values)
+    hidden = candidates.denoiser.denoise(ids, candidates.prefix.key_values, padding=candidates.canvas.gaps == PADDING)
     likely = candidates.denoiser.logits(hidden).log_softmax(-1)
     for row, score in enumerate(RemaskedScore().score(candidates).tolist()):
         middle = [float(likely[row, i, token]) for i, token in enumerate(MIDDLES[row])]

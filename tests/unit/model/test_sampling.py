@@ -67,7 +67,7 @@ def test_prediction_equals_figures_computed_slot_by_slot() -> None:
     logits = torch.randn(3, 7, generator=generator)
     ids = torch.arange(6).view(2, 3)
     rows = torch.tensor([1, 3, 5])
-    seen = Prediction.of_logits(logits, ids, rows, None, SeededDraws(generator))
+    seen = Prediction.of_logits(logits, logits, ids, rows, None, SeededDraws(generator))
     for logit, row in zip(logits, rows.tolist(), strict=True):
         weights = [math.exp(value) for value in logit.tolist()]
         shares = [weight / sum(weights) for weight in weights]
@@ -82,7 +82,7 @@ def test_only_slots_that_are_not_greedy_draw() -> None:
     logits = torch.zeros(2000, 4).index_fill(1, torch.tensor([2]), 0.1)
     is_greedy = torch.arange(2000) < 1000
     ids, rows = torch.zeros(1, 2000, dtype=torch.int64), torch.arange(2000)
-    candidate = Prediction.of_logits(logits, ids, rows, is_greedy, SeededDraws.of_seed(0, CPU)).candidate[0]
+    candidate = Prediction.of_logits(logits, logits, ids, rows, is_greedy, SeededDraws.of_seed(0, CPU)).candidate[0]
     assert candidate[:1000].tolist() == [2] * 1000
     counts = candidate[1000:].bincount(minlength=4).tolist()
     assert all(200 < count < 320 for count in counts)
