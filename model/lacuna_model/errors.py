@@ -25,9 +25,5 @@ class DeviceError(LacunaError):
     """The device asked for does not exist or cannot hold the model."""
 
 
-class ConstraintError(LacunaError):
-    """A fill cannot satisfy what was asked of it."""
-
-
 class InputError(LacunaError):
     """The text, position or gap given by the user cannot be used."""

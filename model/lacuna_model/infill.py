@@ -10,6 +10,7 @@ from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
 from lacuna_model.denoising import Denoising, Limits, State
 from lacuna_model.device import choose_device
+from lacuna_model.errors import CheckpointMismatchError
 from lacuna_model.fills import Piece, decode, fill_of, pieces_of, slots_of
 from lacuna_model.layout import Layout, lay_out
 from lacuna_model.prefix_cache import Prefix, PrefixCache
@@ -68,7 +69,7 @@ class Infiller:
         self.max_prefix_tokens = max_prefix_tokens
         self.cache = PrefixCache(denoiser, max_cache_bytes)
         config = denoiser.config
-        textless = {*tokenizer.special_ids, *range(tokenizer.vocab_size, config.vocab_size), config.mask_token_id}
+        textless = {*tokenizer.special_ids, *range(tokenizer.num_text_ids, config.vocab_size), config.mask_token_id}
         banned = sorted(token for token in textless - {None, config.delete_token_id} if token < config.vocab_size)
         self._banned = torch.tensor(banned, dtype=torch.int64, device=denoiser.device)
 
@@ -98,7 +99,13 @@ class Infiller:
         if dtype is None and place.type == "cpu":
             dtype = torch.float32
         denoiser = load_denoiser(directory, place, dtype, progress)
-        return cls(denoiser, Tokenizer.load(directory), GenerationConfig.load(directory))
+        tokenizer = Tokenizer.load(directory)
+        if tokenizer.num_text_ids > denoiser.config.vocab_size:
+            raise CheckpointMismatchError(
+                f"The tokenizer in {directory} has ids up to {tokenizer.num_text_ids - 1}, the model knows "
+                f"{denoiser.config.vocab_size} tokens; they belong to different checkpoints."
+            )
+        return cls(denoiser, tokenizer, GenerationConfig.load(directory))
 
     def infill(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> InfillResult:
         """Fills the gaps of a request; see `run`."""

@@ -1,6 +1,6 @@
 """How a request becomes a prefix for the encoder and a canvas: the layout that the denoiser was trained on.
 
-Every piece of text is tokenised apart, so a cursor in the middle of a word cuts tokens there, as in training.
+Every piece of text is tokenised apart, so a cursor in the middle of a word cuts tokens there.
 """
 
 from collections.abc import Sequence

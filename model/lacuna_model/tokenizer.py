@@ -56,6 +56,11 @@ class Tokenizer:
         return self._base.get_vocab_size()
 
     @cached_property
+    def num_text_ids(self) -> int:
+        """One more than the greatest id that stands for text; ids may have holes."""
+        return max(set(self._base.get_vocab().values()) - self.special_ids, default=-1) + 1
+
+    @cached_property
     def special_ids(self) -> frozenset[int]:
         """Ids that stand for no text."""
         return frozenset(id for id, token in self._base.get_added_tokens_decoder().items() if token.special)

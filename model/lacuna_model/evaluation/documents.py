@@ -15,9 +15,11 @@ LANGUAGE_OF_SUFFIX = {
     ".js": "javascript",
     ".mjs": "javascript",
     ".cjs": "javascript",
+    ".jsx": "javascript",
     ".ts": "typescript",
     ".mts": "typescript",
     ".cts": "typescript",
+    ".tsx": "typescript",
     ".json": "json",
 }
 

@@ -75,7 +75,7 @@ class ModelFiller:
         return asdict(self.options)
 
     def fill(self, gap: Gap) -> Filling:
-        """Fills with the best candidate; each gap is a document of its own, so no prefix is reused between gaps."""
+        """Fills with the best candidate. What a prefix shares with an earlier gap's is reused, as in an editor."""
         request = InfillRequest((gap.prefix, gap.suffix), gap.language, self.options)
         started = time.perf_counter()
         result = self.infiller.infill(request)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document
-from lacuna_model.evaluation.filler import Filler, Filling, Gap, ModelFiller
+from lacuna_model.evaluation.filler import Filler, Filling, Gap
 from lacuna_model.evaluation.gaps import KINDS, GapKind, sample_gaps
 from lacuna_model.evaluation.parsing import parses
 from lacuna_model.evaluation.report import (
@@ -21,8 +21,6 @@ from lacuna_model.evaluation.report import (
     percent,
     render_table,
 )
-from lacuna_model.infill import Infiller
-from lacuna_model.request import InfillOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +182,6 @@ def evaluate_heldout(
         if progress is not None:
             progress(len(results), len(cut))
     return HeldoutReport(filler.name, filler.settings, seed, tuple(results))
-
-
-def exact_match(infiller: Infiller, gaps: Sequence[Gap], max_forwards: int = 8) -> float:
-    """Share of gaps filled exactly, with at most so many denoising passes for each; at least one gap is needed."""
-    filler = ModelFiller(infiller, InfillOptions(max_forwards=max_forwards))
-    return mean([normalize(filler.fill(gap).text) == normalize(gap.middle) for gap in gaps])
 
 
 def _share(judged: Sequence[bool | None]) -> float | None:

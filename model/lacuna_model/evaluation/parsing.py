@@ -6,14 +6,23 @@ from functools import cache
 
 import tree_sitter_javascript
 import tree_sitter_json
+import tree_sitter_python
 import tree_sitter_typescript
 from tree_sitter import Language, Parser
 
 _GRAMMARS = {
+    "python": tree_sitter_python.language,
     "javascript": tree_sitter_javascript.language,
     "typescript": tree_sitter_typescript.language_typescript,
     "json": tree_sitter_json.language,
 }
+
+
+@cache
+def parser_of(language: str) -> Parser | None:
+    """Tree-sitter's parser of a language; None where there is none."""
+    grammar = _GRAMMARS.get(language)
+    return None if grammar is None else Parser(Language(grammar()))
 
 
 def parses(text: str, language: str) -> bool | None:
@@ -23,9 +32,8 @@ def parses(text: str, language: str) -> bool | None:
     """
     if language == "python":
         return _parses_as_python(text)
-    if language not in _GRAMMARS:
-        return None
-    return not _parser(language).parse(text.encode()).root_node.has_error
+    parser = parser_of(language)
+    return None if parser is None else not parser.parse(text.encode()).root_node.has_error
 
 
 def _parses_as_python(text: str) -> bool:
@@ -35,8 +43,3 @@ def _parses_as_python(text: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
-
-
-@cache
-def _parser(language: str) -> Parser:
-    return Parser(Language(_GRAMMARS[language]()))

@@ -19,7 +19,8 @@ from lacuna_model.transformer.denoiser import Denoiser
 class LeftToRight:
     """Greedy decoding, one token a pass, with the causal mode of our own weights after an encoded prefix.
 
-    Keys and values lie in buffers made for the whole text, so no pass copies those before it.
+    Keys and values lie in buffers made for the whole text. As in denoising, attention joins them with the new ones in
+    every pass.
     """
 
     denoiser: Denoiser

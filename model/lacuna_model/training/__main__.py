@@ -165,11 +165,9 @@ def export(
     directory: Directory,
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint directory to write.")],
     vocabulary: Vocabulary = EMBEDDED,
-    noise: Annotated[Noise, typer.Option(help="The noise the run was trained with.")] = Noise.REVISION,
 ) -> None:
     """Write the averaged weights of a run as a checkpoint directory in bfloat16."""
-    recipe = Recipe(1, 0, noising=NOISINGS[noise])
-    model, document = averaged(directory, Tokenizer.load(vocabulary), recipe)
+    model, document = averaged(directory, Tokenizer.load(vocabulary))
     save_checkpoint(checkpoint, model, document, NANO_GENERATION_CONFIG, torch.bfloat16)
     for file in TOKENIZER_FILES:
         if checkpoint.resolve() != vocabulary.resolve():

@@ -34,7 +34,7 @@ def compare(
     reports = {}
     for name, recipe in recipes.items():
         train(directory / name, material, recipe, report, start=start, device=device, compiled=compiled)
-        model, _ = averaged(directory / name, material.vocabulary, recipe)
+        model, _ = averaged(directory / name, material.vocabulary)
         infiller = Infiller(model, material.vocabulary, GenerationConfig.from_json(NANO_GENERATION_CONFIG))
         filler = ModelFiller(infiller, InfillOptions(max_forwards=MAX_FORWARDS))
         reports[name] = evaluate_heldout(filler, material.held_out, num=num_gaps)

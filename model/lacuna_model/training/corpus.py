@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lacuna_model.errors import ConfigError
-from lacuna_model.evaluation.documents import Document
+from lacuna_model.evaluation.documents import LANGUAGE_OF_SUFFIX, Document
 from lacuna_model.training.corpus_archives import ArchiveError, declared_licence, fetch_all, read_archive
 from lacuna_model.training.corpus_documents import write_atomically, write_documents
 from lacuna_model.training.corpus_duplicates import Contamination, DuplicateIndex
 from lacuna_model.training.corpus_filters import (
-    LANGUAGES,
     decode,
     refusal,
     refusal_of_path,
@@ -54,7 +53,10 @@ def build_corpus(
     Raises:
         ConfigError: if the package list or a benchmark cannot be read, or no package could be used.
     """
-    contamination = [Contamination.load(path) for path in exclude]
+    benchmarks = list(exclude)
+    if not benchmarks:
+        report("No benchmark is excluded: figures on one that these packages quote would mean nothing.")
+    contamination = [Contamination.load(path) for path in benchmarks]
     packages = sorted(read_packages(package_list), key=lambda package: package.split == "train")
     index = DuplicateIndex()  # held-out packages come first: what repeats them is dropped from the training half
     dropped: Counter[str] = Counter()
@@ -83,7 +85,8 @@ def build_corpus(
             found = within_shares(found, seed, dropped)
         documents[split] = sorted(found, key=lambda document: draw(document, seed))
         write_documents(directory / f"{split}.jsonl.gz", documents[split])
-    manifest = _manifest(licences, documents, dropped, seed)
+    manifest: dict[str, object] = {"excluded": sorted(path.name for path in benchmarks)}
+    manifest |= _manifest(licences, documents, dropped, seed)
     write_atomically(directory / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     for split, found in documents.items():
         report(f"{split}: {len(found)} files, {_megabytes(found):.1f} MB")
@@ -93,8 +96,8 @@ def build_corpus(
 def _documents(
     package: Package, archive: Path, index: DuplicateIndex, contamination: list[Contamination], dropped: Counter[str]
 ) -> Iterator[Document]:
-    for file in read_archive(archive, tuple(LANGUAGES)):
-        language = LANGUAGES[Path(file.path).suffix]
+    for file in read_archive(archive, tuple(LANGUAGE_OF_SUFFIX)):
+        language = LANGUAGE_OF_SUFFIX[Path(file.path).suffix]
         reason = refusal_of_path(file.path, package.folders)
         text = None if reason else decode(file.content)
         if text is not None:

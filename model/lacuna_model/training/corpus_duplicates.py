@@ -1,8 +1,6 @@
 """Duplicates and benchmark contamination: which texts have, in essence, been seen before."""
 
-import gzip
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Iterator
@@ -10,7 +8,7 @@ from pathlib import Path
 
 from datasketch import MinHash, MinHashLSH
 
-from lacuna_model.errors import ConfigError
+from lacuna_model.evaluation.rows import read_rows
 
 _NUM_PERMUTATIONS = 64
 _SIMILARITY = 0.7
@@ -66,14 +64,10 @@ class Contamination:
         """Reads problems from JSON lines, gzipped or not, with `prompt`, `canonical_solution` and perhaps `suffix`.
 
         Raises:
-            ConfigError: if the file cannot be read as such.
+            InputError: if the file cannot be read as such.
         """
-        try:
-            lines = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).splitlines()
-            rows = [json.loads(line) for line in lines if line.strip()]
-            texts = {row["prompt"] + row["canonical_solution"] + row.get("suffix", "") for row in rows}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path}: not a benchmark in HumanEval's format: {error!r}") from error
+        rows = read_rows(path, ("prompt", "canonical_solution"))
+        texts = {row["prompt"] + row["canonical_solution"] + row.get("suffix", "") for row in rows}
         return cls(iter(sorted(texts)))
 
     def touches(self, text: str) -> bool:

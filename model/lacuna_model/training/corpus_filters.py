@@ -4,25 +4,11 @@ Every filter is a plain function of a path and a text; `refusal` runs them in or
 that the manifest can say how much was dropped and why.
 """
 
-import ast
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-LANGUAGES = {
-    ".py": "python",
-    ".js": "javascript",
-    ".mjs": "javascript",
-    ".cjs": "javascript",
-    ".jsx": "javascript",
-    ".ts": "typescript",
-    ".mts": "typescript",
-    ".cts": "typescript",
-    ".tsx": "typescript",
-    ".json": "json",
-}
-"""Language of a document by its file's suffix."""
+from lacuna_model.evaluation.parsing import parses
 
 _MIN_CHARACTERS = 120
 _MAX_BYTES = 200_000
@@ -132,15 +118,7 @@ def _is_data(text: str, language: str) -> bool:
 
 
 def _is_unparsable(text: str, language: str) -> bool:
-    if language != "python":
-        return False
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return True
-    return False
+    return language == "python" and not parses(text, language)
 
 
 _REFUSALS: dict[str, Callable[[str, str], bool]] = {

@@ -13,12 +13,11 @@ from lacuna_model.training.examples import Batch, WindowDataset, batches
 from lacuna_model.training.loss import canvas_loss, next_token_loss
 from lacuna_model.training.noising import NoisyCanvases, add_noise
 from lacuna_model.training.optimizer import Optimizer
-from lacuna_model.training.recipe import Recipe
+from lacuna_model.training.recipe import RECIPE_FILE, Recipe
 from lacuna_model.training.state import STATE_FILE, load_state, new_average, save_state, update_average
 from lacuna_model.transformer.denoiser import Denoiser
 
 METRICS_FILE = "metrics.jsonl"
-RECIPE_FILE = "recipe.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class Trainer:
     ) -> Iterator[Metrics]:
         """Trains to the recipe's last step, yielding metrics as it goes."""
         recipe = self.recipe
-        sums = torch.zeros(3)
+        sums, num_summed = torch.zeros(3), 0
         since = time.monotonic()
         for batch in batches(dataset, recipe.batch_size, self.step, num_workers):
             if self.step >= recipe.num_steps:
@@ -76,13 +75,13 @@ class Trainer:
             norm = self.optimizer.step(scale)
             sums += torch.tensor([next_token.item(), canvas.item(), norm])
             self.step += 1
+            num_summed += 1
             update_average(self.average, self.model, min(recipe.ema_decay, (1 + self.step) / (10 + self.step)))
             is_last = self.step == recipe.num_steps
             if self.step % save_every == 0 or is_last:
                 save_state(self.directory, self.step, self.model, self.average, self.optimizer)
             if self.step % log_every == 0 or is_last:
-                num_steps = (self.step - 1) % log_every + 1
-                means = (sums / num_steps).tolist()
+                means = (sums / num_summed).tolist()
                 is_measured = self.step % (10 * log_every) == 0 or is_last
                 held_out_losses = self._measure(held_out) if is_measured else (None, None)
                 metrics = Metrics(
@@ -92,13 +91,13 @@ class Trainer:
                     gradient_norm=means[2],
                     lr_scale=scale,
                     num_positions=self.step * self._positions(batch),
-                    positions_per_second=num_steps * self._positions(batch) / (time.monotonic() - since),
+                    positions_per_second=num_summed * self._positions(batch) / (time.monotonic() - since),
                     held_out_next_token_loss=held_out_losses[0],
                     held_out_canvas_loss=held_out_losses[1],
                 )
                 self._append(metrics)
                 yield metrics
-                sums.zero_()
+                sums, num_summed = torch.zeros(3), 0
                 since = time.monotonic()
 
     def _losses(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
@@ -132,10 +131,13 @@ class Trainer:
             file.write(json.dumps(asdict(metrics)) + "\n")
 
     def _forget_metrics_after(self, step: int) -> None:
+        """Drops the lines of steps that will be done again; a kill may have cut the last one short."""
         path = self.directory / METRICS_FILE
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        temporary = path.with_suffix(".new")
+        temporary.write_text("".join(kept), encoding="utf-8")
+        temporary.replace(path)
 
 
 def _losses(

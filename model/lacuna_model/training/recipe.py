@@ -18,6 +18,8 @@ from lacuna_model.training.spans import SpanMixture
 from lacuna_model.transformer.attention import Attention
 from lacuna_model.transformer.denoiser import Denoiser
 
+RECIPE_FILE = "recipe.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

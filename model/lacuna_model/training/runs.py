@@ -1,16 +1,18 @@
 """A run from its pieces: corpus, vocabulary, weights to start from, and the weights that come out of it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lacuna_model.config import DenoiserConfig
+from lacuna_model.config import DenoiserConfig, NoiseKind
+from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document, read_documents
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.training.examples import WindowDataset
 from lacuna_model.training.loop import Metrics, Trainer
-from lacuna_model.training.recipe import Recipe, initialized, nano_config
+from lacuna_model.training.recipe import RECIPE_FILE, Recipe, initialized, nano_config
 from lacuna_model.training.state import STATE_FILE, load_state, new_average
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -64,10 +66,17 @@ def train(
         compiled: compile the model.
         log_every: steps between metrics.
         save_every: steps between states.
+
+    Raises:
+        InputError: the run was begun with other noise.
     """
     config = DenoiserConfig.from_json(nano_config(material.vocabulary, recipe.noising.kind))
     model = initialized(config, recipe.seed)
-    if start is not None and not (directory / STATE_FILE).is_file():
+    if (directory / STATE_FILE).is_file():
+        noise = _noise_of(directory)
+        if noise != recipe.noising.kind:
+            raise InputError(f"The run in {directory} was begun with {noise} noise; it cannot go on with another.")
+    elif start is not None:
         load_state(start, model, new_average(model), None)
     trainer = Trainer(model.to(device), recipe, directory, compiled)
     training, held_out = (
@@ -78,11 +87,22 @@ def train(
         report(metrics)
 
 
-def averaged(directory: Path, vocabulary: Tokenizer, recipe: Recipe) -> tuple[Denoiser, dict[str, Any]]:
-    """The averaged weights of a run and the `config.json` that describes them."""
-    document = nano_config(vocabulary, recipe.noising.kind)
-    model = initialized(DenoiserConfig.from_json(document), recipe.seed)
+def averaged(directory: Path, vocabulary: Tokenizer) -> tuple[Denoiser, dict[str, Any]]:
+    """The averaged weights of a run and the `config.json` that describes them.
+
+    Raises:
+        InputError: there is no run in the directory.
+    """
+    if not (directory / STATE_FILE).is_file():
+        raise InputError(f"{directory} holds no run that has saved a state yet.")
+    document = nano_config(vocabulary, _noise_of(directory))
+    model = initialized(DenoiserConfig.from_json(document), seed=0)
     average = new_average(model)
     load_state(directory, model, average, None)
     model.load_state_dict(average, strict=False)
     return model.requires_grad_(False).eval(), document
+
+
+def _noise_of(directory: Path) -> NoiseKind:
+    kind: NoiseKind = json.loads((directory / RECIPE_FILE).read_text(encoding="utf-8"))["noising"]["kind"]
+    return kind

@@ -7,24 +7,14 @@ lines, and some spans of random characters, without which completion inside a wo
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-import tree_sitter_javascript
-import tree_sitter_json
-import tree_sitter_python
-import tree_sitter_typescript
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
+
+from lacuna_model.evaluation.parsing import parser_of
 
 Span = tuple[int, int]
 """First character of a gap and the one after its last."""
-
-_GRAMMARS = {
-    "python": tree_sitter_python.language,
-    "javascript": tree_sitter_javascript.language,
-    "typescript": tree_sitter_typescript.language_typescript,
-    "json": tree_sitter_json.language,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +122,9 @@ def _line_of(text: str, place: int) -> Span:
     return start, len(text) if end < 0 else end
 
 
-@cache
-def _parser(language: str) -> Parser | None:
-    grammar = _GRAMMARS.get(language)
-    return None if grammar is None else Parser(Language(grammar()))
-
-
 def _syntax_nodes(text: str, language: str) -> list[Span]:
     """Named nodes of a text that its parser did not have to guess."""
-    parser = _parser(language)
+    parser = parser_of(language)
     if parser is None:
         return []
     encoded = text.encode()

@@ -4,7 +4,6 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,13 @@ from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import SHIPPED, Document, read_documents
 from lacuna_model.evaluation.filler import EmptyFiller, Filling, Gap, GoldFiller, ModelFiller
 from lacuna_model.evaluation.gaps import KINDS, GapKind, sample_gaps
-from lacuna_model.evaluation.heldout import GapResult, evaluate_heldout, exact_match
+from lacuna_model.evaluation.heldout import GapResult, evaluate_heldout
 from lacuna_model.evaluation.parsing import parses
 from lacuna_model.evaluation.ranking import compare_rankings
 from lacuna_model.evaluation.report import normalize, percentile
 from lacuna_model.evaluation.rows import read_rows
 from lacuna_model.evaluation.shipped import MAX_BYTES, NOTICE, build
 from lacuna_model.infill import Infiller
-from lacuna_model.request import InfillOptions
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -152,14 +150,6 @@ def test_model_report(infiller: Infiller) -> None:
     report.render(console)
     text = console.export_text()
     assert "line_rest" in text and "empty: parses" in text and "max_tokens 32" in text
-
-
-def test_exact_match_limits_the_forwards(infiller: Infiller) -> None:
-    gaps = sample_gaps(DOCUMENTS, "line", 2)
-    assert exact_match(infiller, gaps, max_forwards=2) == 0.0
-    filled = ModelFiller(infiller, InfillOptions(max_forwards=3)).fill(gaps[0])
-    own = [replace(gaps[0], middle=filled.text)]
-    assert exact_match(infiller, own, max_forwards=3) == 1.0
 
 
 def test_rankings_see_the_same_candidates(infiller: Infiller) -> None:

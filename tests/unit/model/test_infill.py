@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lacuna_model.checkpoint import save_checkpoint
 from lacuna_model.config import DenoiserConfig, GenerationConfig
-from lacuna_model.errors import CheckpointNotFoundError, DeviceError, InputError
+from lacuna_model.errors import CheckpointMismatchError, CheckpointNotFoundError, DeviceError, InputError
 from lacuna_model.fills import cut_lines, fill_of
 from lacuna_model.infill import Infiller
 from lacuna_model.ranking import Candidates
@@ -334,6 +334,18 @@ def test_a_saved_checkpoint_fills_as_before(
     request = ask("x = ", "\n", max_tokens=8)
     expected = Infiller(denoiser, byte_tokenizer, loaded.generation).infill(request)
     assert loaded.infill(request).fills == expected.fills
+
+
+def test_a_tokenizer_of_another_model_is_refused(
+    tmp_path: Path, byte_tokenizer: Tokenizer, byte_tokenizer_json: str
+) -> None:
+    config = nano_config(byte_tokenizer, "absorbing")
+    config["text_config"]["vocab_size"] -= 1
+    denoiser = initialized(DenoiserConfig.from_json(config), seed=0)
+    save_checkpoint(tmp_path, denoiser, config, NANO_GENERATION_CONFIG, torch.float32)
+    (tmp_path / "tokenizer.json").write_text(byte_tokenizer_json, encoding="utf-8")
+    with pytest.raises(CheckpointMismatchError, match="different checkpoints"):
+        Infiller.load(tmp_path, device="cpu")
 
 
 def test_loading_refuses_what_is_not_there(tmp_path: Path) -> None:

@@ -50,17 +50,25 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(dataset: WindowDataset,
     list(straight.run(dataset, dataset, num_workers=0, log_every=1))
 
     broken = Trainer(tiny_model(), RECIPE, tmp_path / "broken", compiled=False)
-    for metrics in broken.run(dataset, dataset, num_workers=0, log_every=1, save_every=2):
+    for metrics in broken.run(dataset, dataset, num_workers=0, log_every=3, save_every=2):
         if metrics.step == 3:  # killed after the state of step 2 and the metrics of step 3
             break
+    with (tmp_path / "broken" / METRICS_FILE).open("a") as file:
+        file.write('{"step": 4, "next_tok')  # killed while writing
     resumed = Trainer(tiny_model(), RECIPE, tmp_path / "broken", compiled=False)
     assert resumed.step == 2
-    list(resumed.run(dataset, dataset, num_workers=0, log_every=1))
+    metrics_of_resumed = list(resumed.run(dataset, dataset, num_workers=0, log_every=3))
 
     for one, other in zip(weights(straight), weights(resumed), strict=True):
         torch.testing.assert_close(one, other)
-    lines = (tmp_path / "broken" / METRICS_FILE).read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    straight_lines, broken_lines = (
+        [json.loads(line) for line in (tmp_path / run / METRICS_FILE).read_text().splitlines()]
+        for run in ("straight", "broken")
+    )
+    assert [row["step"] for row in broken_lines] == [3, 6]
+    assert broken_lines[0]["canvas_loss"] == pytest.approx(straight_lines[2]["canvas_loss"], rel=1e-4)  # step 3 alone
+    last = [row["canvas_loss"] for row in straight_lines[3:]]
+    assert metrics_of_resumed[-1].canvas_loss == pytest.approx(sum(last) / 3, rel=1e-4)
 
 
 def test_both_losses_fall(dataset: WindowDataset, tmp_path: Path) -> None:
