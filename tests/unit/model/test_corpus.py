@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lacuna_model.errors import ConfigError
+from lacuna_model.errors import ConfigError, InputError
 from lacuna_model.evaluation.documents import Document, read_documents
 from lacuna_model.training.corpus import PACKAGE_LIST, build_corpus
 from lacuna_model.training.corpus_duplicates import Contamination, DuplicateIndex
@@ -335,7 +335,7 @@ def test_quotes_of_a_benchmark_are_recognised() -> None:
 
 def test_a_benchmark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"question": "?"}\n', encoding="utf-8")
-    with pytest.raises(ConfigError, match="not a benchmark"):
+    with pytest.raises(InputError, match="rows.jsonl"):
         Contamination.load(tmp_path / "rows.jsonl")
 
 
