@@ -105,7 +105,11 @@ def save_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     tensors = {published_name(name): value.detach().to("cpu", dtype) for name, value in model.state_dict().items()}
     partial = directory / f"{WEIGHTS_FILE}.partial"
+    partial.unlink(missing_ok=True)
+    partial.touch()
+    mode = partial.stat().st_mode  # what the umask makes of a new file; `save_file` gives rights to the owner alone
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial, {"format": "pt"})
+    partial.chmod(mode)
     partial.replace(directory / WEIGHTS_FILE)
     for file, content in ((CONFIG_FILE, config), (GENERATION_CONFIG_FILE, generation_config)):
         partial = directory / f"{file}.partial"

@@ -45,10 +45,12 @@ def read_source(file: str) -> Source:
     """Reads a file, or standard input when `file` is "-".
 
     Raises:
-        UserError: it is not a regular file, is binary, or is not UTF-8.
+        UserError: it is closed, is not a regular file, is binary, or is not UTF-8.
         OSError: it cannot be read.
     """
     if file == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise UserError("There is no standard input.")
         return _decode("standard input", None, sys.stdin.buffer.read())
     path = Path(file)
     if not stat.S_ISREG(path.stat().st_mode):
@@ -84,7 +86,11 @@ def replace_file(source: Source, text: str) -> None:
     if not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), source.name)
     before = path.stat()
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        reason = f"its directory cannot be written ({error.strerror})"
+        raise OSError(error.errno, reason, source.name) from error
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -4,6 +4,7 @@ Lines end at "\n", "\r\n" or "\r" and nowhere else, as in editors (`str.splitlin
 start at 1; columns count characters (code points), and the column after the last character is the end of the line.
 """
 
+import os
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -53,11 +54,14 @@ def parse_target(argument: str) -> Target:
     r"""Reads `FILE` or `FILE:LINE:COLUMN`, from the right, so that `C:\x.py:3:4` is understood.
 
     Raises:
-        UserError: the end of the argument looks like a position and is none.
+        UserError: there is no file name, or the end of the argument looks like a position, is none, and belongs to no
+            file's name.
     """
+    if not argument:
+        raise UserError("The file name is missing; write FILE or FILE:LINE:COLUMN.")
     if match := _TARGET.fullmatch(argument):
         return Target(match[1], Position(int(match[2]), int(match[3])))
-    if _LOOKS_LIKE_POSITION.fullmatch(argument):
+    if _LOOKS_LIKE_POSITION.fullmatch(argument) and not os.access(argument, os.F_OK):
         raise UserError(f"{argument!r} has no valid position; write FILE:LINE:COLUMN, two numbers that start at 1.")
     return Target(argument, None)
 

@@ -114,8 +114,8 @@ def _count(number: int, noun: str) -> str:
 
 def table_console() -> Console:
     """A console for tables on standard output; a pipe has no width, so there nothing is folded."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=TABLE_WIDTH)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=TABLE_WIDTH)
 
 
 def has_colour(console: Console) -> bool:

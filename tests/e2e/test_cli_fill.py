@@ -61,6 +61,21 @@ def test_marked_gaps_are_filled_together(lacuna: Lacuna, checkpoint: Path, tmp_p
     assert path.read_text() == "a = <FILL>\nb = <FILL>\n"
 
 
+def test_names_are_shown_as_they_are(lacuna: Lacuna, checkpoint: Path, tmp_path: Path) -> None:
+    name = "a:100:[b].py"
+    (tmp_path / name).write_text("x = \n")
+    done = lacuna("fill", f"{name}:1:5", "-C", "0", "--max-tokens", "2", "--checkpoint", checkpoint, cwd=tmp_path)
+    assert done.stdout.decode().startswith(f"{name}:1:5\n")
+
+
+def test_a_fill_that_nobody_wants_to_read_is_made_all_the_same(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.py").write_text("x = \n")
+    command = '"$0" fill x.py:1:5 --max-tokens 2 --checkpoint "$1" >&-'
+    script = Path(sys.executable).parent / "lacuna"
+    done = subprocess.run(["sh", "-c", command, script, checkpoint], cwd=tmp_path, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_a_terminal_gets_colour_context_and_figures(checkpoint: Path, tmp_path: Path) -> None:
     path = tmp_path / "x.py"

@@ -1,15 +1,21 @@
 """Whatever a user gets wrong ends with one line on standard error and exit code 2."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import torch
+from safetensors.torch import save_file
+
+from lacuna_server import cli
 
 Lacuna = Callable[..., "CompletedProcess[bytes]"]
 
 MISTAKES: list[tuple[list[str], str]] = [
     (["fill"], "Missing argument"),
+    (["fill", ""], "The file name is missing"),
     (["fill", "missing.py:1:1"], "missing.py: No such file or directory"),
     (["fill", "."], ". is a directory"),
     (["fill", "binary:1:1"], "binary is a binary file"),
@@ -27,11 +33,16 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["fill", "x.py:1:1", "--language", "cobol"], "Unknown language 'cobol'"),
     (["fill", "x.py:1:1", "--max-tokens", "0"], "--max-tokens"),
     (["fill", "x.py:1:1", "--candidates", "many"], "--candidates"),
+    (["fill", "x.py:1:1", "--candidates", "65"], "--candidates"),
+    (["fill", "x.py:1:1", "--seed", str(2**63)], "--seed"),
     (["fill", "x.py:1:1", "--nonsense"], "No such option: --nonsense"),
     (["fill", "-:1:1", "--in-place"], "Standard input cannot be changed in place"),
     (["fill", "-:9:1"], "standard input: There is no line 9"),
     (["nonsense"], "No such command 'nonsense'"),
     (["eval", "--data", "x", "--held-out", "y"], "--data excludes --held-out"),
+    (["eval", "--compare-ranking", "--max-tokens", "48"], "--compare-ranking excludes --max-tokens and --lines"),
+    (["eval", "--compare-ranking", "--lines", "1"], "--compare-ranking excludes --max-tokens and --lines"),
+    (["eval", "--data", "binary", "--checkpoint", "nowhere"], "binary"),
 ]
 
 
@@ -63,6 +74,33 @@ def test_truncated_checkpoint(lacuna: Lacuna, directory: Path, checkpoint: Path,
         (tmp_path / file.name).write_bytes(file.read_bytes()[: 5000 if file.suffix == ".safetensors" else None])
     done = lacuna("fill", "x.py:1:1", "--checkpoint", tmp_path, cwd=directory)
     check_mistake(done, "fetch it again")
+
+
+def test_unfit_checkpoint(lacuna: Lacuna, directory: Path, checkpoint: Path, tmp_path: Path) -> None:
+    for file in checkpoint.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "model.safetensors").unlink()
+    save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
+    done = lacuna("fill", "x.py:1:1", "--checkpoint", tmp_path, cwd=directory)
+    check_mistake(done, "do not fit its config.json: missing model.")
+    assert re.search(rb"; missing [^;]+; missing [^;]+ and \d+ more\n$", done.stderr)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory."), "as the processor's"])
+def test_lack_of_memory(
+    error: Exception | str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run_out_of_memory(*_: object, **__: object) -> None:
+        if isinstance(error, Exception):
+            raise error
+        torch.empty(2**62, dtype=torch.uint8)
+
+    monkeypatch.setattr(cli, "app", run_out_of_memory)
+    assert cli.main(["fill", "x.py:1:1"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("lacuna: There is not enough memory; try fewer --candidates")
+    assert shown.err.count("\n") == 1
 
 
 def check_mistake(done: "CompletedProcess[bytes]", message: str) -> None:

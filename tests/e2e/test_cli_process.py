@@ -48,6 +48,20 @@ def test_a_reader_that_went_away_is_no_drama() -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a shell as POSIX has it")
+@pytest.mark.parametrize(
+    ("command", "code", "error"),
+    [
+        ('"$0" --version >&-', 0, b""),
+        ('"$0" fill - <&-', 2, b"lacuna: There is no standard input.\n"),
+        ('"$0" fill nowhere.py:1:1 2>&-', 2, b""),
+    ],
+)
+def test_closed_streams_are_no_drama(command: str, code: int, error: bytes) -> None:
+    done = subprocess.run(["sh", "-c", command, SCRIPT], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", error)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_interruption_is_quiet() -> None:
     pipe = subprocess.PIPE

@@ -14,7 +14,7 @@ import torch
 from rich.console import Console
 
 from lacuna_model.errors import InputError
-from lacuna_model.evaluation.references import LeftToRight, ReferenceGenerate
+from lacuna_model.evaluation.references import LeftToRight, ReferenceGenerate, acceptable_to_reference
 from lacuna_model.evaluation.report import Progress, render_table
 from lacuna_model.infill import Infiller
 from lacuna_model.layout import Layout, lay_out
@@ -23,6 +23,7 @@ from lacuna_model.request import InfillOptions, InfillRequest
 Trial = Callable[[], "Run"]
 
 _CHARACTERS_PER_TOKEN = 16  # more than any tokenizer makes of source
+_NUM_LEADING_TOKENS = 2  # they announce the text
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,9 @@ class Measurement:
         milliseconds: whole time; None where it could not be run.
         num_steps: passes over the canvas (or the next token) after the prefix.
         ms_per_step: whole time divided by the steps, so it includes the prefix in rows that encode it.
-        num_tokens: tokens that came out, those deleted again not counted.
+        num_tokens: tokens that came out, those deleted again and padding not counted.
         ratio: this row's time divided by that of the warm fill.
+        step_ratio: the same of the time per step.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Measurement:
     ms_per_step: float | None = None
     num_tokens: float | None = None
     ratio: float | None = None
+    step_ratio: float | None = None
 
     @property
     def tokens_per_forward(self) -> float | None:
@@ -91,7 +94,7 @@ class BenchReport:
         render_table(
             console,
             f"A gap of {self.num_slots} slots after {self.num_prefix_tokens} prefix tokens",
-            ("", "ms", "steps", "ms/step", "tokens", "tokens/forward", "× warm fill"),  # noqa: RUF001
+            ("", "ms", "steps", "ms/step", "tokens", "tokens/forward", "× warm fill", "× its ms/step"),  # noqa: RUF001
             [
                 [
                     row.name,
@@ -101,6 +104,7 @@ class BenchReport:
                     _number(row.num_tokens, 0),
                     _number(row.tokens_per_forward, 2),
                     _number(row.ratio, 2),
+                    _number(row.step_ratio, 2),
                 ]
                 for row in self.rows
             ],
@@ -136,7 +140,7 @@ def run_benchmark(
         progress: told after every run.
 
     Raises:
-        InputError: the infiller reads fewer prefix tokens, or a canvas has fewer slots.
+        InputError: fewer than 2 prefix tokens; the infiller reads fewer; or a canvas has fewer slots.
     """
     subject = _Subject.of(infiller, num_prefix_tokens, num_slots)
     trials: dict[Measurement, Trial] = {
@@ -150,7 +154,7 @@ def run_benchmark(
     for trial in trials.values():
         trial()
     peak_memory_mb = _peak_memory_mb(infiller.denoiser.device)
-    warm = Measurement("reference, warm prefix", "transformers' generate on the same canvas, prefix cached by it")
+    warm = Measurement("reference, warm prefix", _reference_terms(infiller))
     cold = Measurement("reference, cold prefix", "the same, encoding the prefix first")
     try:
         reference = ReferenceGenerate(checkpoint, infiller.denoiser, infiller.generation)
@@ -170,7 +174,7 @@ def run_benchmark(
                 runs[row].append(run)
             if progress is not None:
                 progress(round_number * len(trials) + number, (repetitions + 1) * len(trials))
-    base = statistics.median(run.seconds for run in next(iter(runs.values())))
+    base = _summarize(*next(iter(runs.items())))
     return BenchReport(
         device=str(infiller.denoiser.device),
         dtype=str(infiller.denoiser.dtype).removeprefix("torch."),
@@ -181,7 +185,7 @@ def run_benchmark(
         max_steps=infiller.generation.num_denoising_steps,
         repetitions=repetitions,
         peak_memory_mb=peak_memory_mb,
-        rows=(*(_summarize(row, found, base) for row, found in runs.items()), *absent),
+        rows=(*(_compare(_summarize(row, found), base) for row, found in runs.items()), *absent),
     )
 
 
@@ -196,11 +200,13 @@ class _Subject:
     @classmethod
     def of(cls, infiller: Infiller, num_prefix_tokens: int, num_slots: int) -> "_Subject":
         """Cuts a gap into a file of the standard library so that the prefix has about as many tokens as asked for."""
+        if num_prefix_tokens < _NUM_LEADING_TOKENS:
+            raise InputError(f"A prefix has at least {_NUM_LEADING_TOKENS} tokens.")
         if num_prefix_tokens > infiller.max_prefix_tokens:
             raise InputError(f"This infiller reads at most {infiller.max_prefix_tokens} prefix tokens.")
         text = Path(argparse.__file__).read_text(encoding="utf-8")
         tokenizer = infiller.tokenizer
-        start = num_prefix_tokens - 2  # two tokens announce the text
+        start = num_prefix_tokens - _NUM_LEADING_TOKENS
         tokens = tokenizer.encode(text[: _CHARACTERS_PER_TOKEN * (start + num_slots)])
         prefix = tokenizer.decode(tokens[:start])
         suffix = text[len(tokenizer.decode(tokens[: start + num_slots])) :]
@@ -233,14 +239,17 @@ class _Subject:
     def reference(self, reference: ReferenceGenerate, *, is_warm: bool) -> Run:
         """Fills with the reference; one that is warm has all of the prefix but its last token in its cache."""
         layout = _lay_out(self.infiller, self.request)
-        num_slots = self.request.options.max_tokens
-        canvas, _ = layout.canvas([num_slots], self.infiller.denoiser.device)
-        noise = torch.randint_like(canvas.ids, self.infiller.denoiser.config.vocab_size)
+        config = self.infiller.denoiser.config
+        canvas, _ = layout.canvas([self.request.options.max_tokens], self.infiller.denoiser.device)
+        noise = torch.randint_like(canvas.ids, config.vocab_size)
         canvas = canvas.write(noise, canvas.editable)
         cache = reference.encode(self.prefix[:, :-1]) if is_warm else None
         started = self._now()
-        num_steps = reference.generate(self.prefix[:, -1:] if is_warm else self.prefix, canvas, cache)
-        return Run(self._now() - started, num_steps, num_slots)
+        ids, num_steps = reference.generate(self.prefix[:, -1:] if is_warm else self.prefix, canvas, cache)
+        seconds = self._now() - started
+        textless = (config.delete_token_id, config.pad_token_id)
+        num_tokens = sum(token not in textless for token in ids[canvas.editable].tolist())
+        return Run(seconds, num_steps, num_tokens)
 
     def _now(self) -> float:
         if self.infiller.denoiser.device.type == "cuda":
@@ -254,7 +263,17 @@ def _lay_out(infiller: Infiller, request: InfillRequest) -> Layout:
     )
 
 
-def _summarize(row: Measurement, runs: list[Run], base: float) -> Measurement:
+def _reference_terms(infiller: Infiller) -> str:
+    """What the row of the reference compares: it is not our algorithm on our terms."""
+    given = acceptable_to_reference(infiller.generation)
+    return (
+        "transformers' generate on the same canvas, prefix cached by it; it runs uniform noise on weights trained with"
+        f" {infiller.denoiser.config.noise} noise, with its own stopping, up to {given.num_denoising_steps} steps,"
+        f" at temperatures {given.t_max:g} to {given.t_min:g}"
+    )
+
+
+def _summarize(row: Measurement, runs: list[Run]) -> Measurement:
     seconds = statistics.median(run.seconds for run in runs)
     num_steps = statistics.median(run.num_steps for run in runs)
     return replace(
@@ -263,8 +282,17 @@ def _summarize(row: Measurement, runs: list[Run], base: float) -> Measurement:
         num_steps=num_steps,
         ms_per_step=1000 * seconds / num_steps if num_steps else None,
         num_tokens=statistics.median(run.num_tokens for run in runs),
-        ratio=seconds / base,
     )
+
+
+def _compare(row: Measurement, base: Measurement) -> Measurement:
+    return replace(
+        row, ratio=_ratio(row.milliseconds, base.milliseconds), step_ratio=_ratio(row.ms_per_step, base.ms_per_step)
+    )
+
+
+def _ratio(value: float | None, base: float | None) -> float | None:
+    return value / base if value is not None and base else None
 
 
 def _peak_memory_mb(device: torch.device) -> float:

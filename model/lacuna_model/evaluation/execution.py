@@ -30,7 +30,7 @@ class Limits:
 
     Attributes:
         seconds: wall-clock time, the start of the interpreter included.
-        memory_bytes: address space.
+        memory_bytes: address space; without effect on macOS, which takes no such limit.
     """
 
     seconds: float = 3.0
@@ -43,7 +43,8 @@ class Outcome:
 
     Attributes:
         passed: it ran to its end without an exception.
-        reason: why it did not pass: "timeout", the exception, or "no verdict" for one that left early or crashed.
+        reason: why it did not pass: "timeout", the exception (also one of setting limits), or "no verdict" for one that
+            left early or crashed.
     """
 
     passed: bool
@@ -108,8 +109,8 @@ def run_programs(
 
 
 def _resource_limits(limits: Limits) -> dict[str, int]:
-    return {
-        "RLIMIT_AS": limits.memory_bytes,
+    memory = {} if sys.platform == "darwin" else {"RLIMIT_AS": limits.memory_bytes}
+    return memory | {
         "RLIMIT_CPU": math.ceil(limits.seconds) + 1,
         "RLIMIT_FSIZE": 0,
         "RLIMIT_NOFILE": 32,

@@ -34,12 +34,14 @@ class Filling:
         num_forwards: forward passes, those of ranking included.
         num_tokens: tokens of the text.
         seconds: wall-clock time.
+        num_cached_tokens: tokens of the prefix that an earlier fill had encoded.
     """
 
     text: str
     num_forwards: int = 0
     num_tokens: int = 0
     seconds: float = 0.0
+    num_cached_tokens: int = 0
 
 
 class Filler(Protocol):
@@ -61,7 +63,7 @@ class Filler(Protocol):
 
 
 class ModelFiller:
-    """Fills with an infiller; the length of the middle stays unknown to it."""
+    """Fills with a model and its ranking; the length of the middle stays unknown to them."""
 
     name = "model"
 
@@ -75,13 +77,20 @@ class ModelFiller:
         return asdict(self.options)
 
     def fill(self, gap: Gap) -> Filling:
-        """Fills with the best candidate. What a prefix shares with an earlier gap's is reused, as in an editor."""
+        """Fills with the best candidate, with an empty cache: no latency depends on the gaps filled before."""
+        infiller = Infiller(
+            self.infiller.denoiser,
+            self.infiller.tokenizer,
+            self.infiller.generation,
+            ranking=self.infiller.ranking,
+            max_prefix_tokens=self.infiller.max_prefix_tokens,
+        )
         request = InfillRequest((gap.prefix, gap.suffix), gap.language, self.options)
         started = time.perf_counter()
-        result = self.infiller.infill(request)
+        result = infiller.infill(request)
         seconds = time.perf_counter() - started
         text = result.fills[0].texts[0] if result.fills else ""
-        return Filling(text, result.num_forwards, result.num_tokens, seconds)
+        return Filling(text, result.num_forwards, result.num_tokens, seconds, result.num_cached_tokens)
 
 
 @dataclass(frozen=True, slots=True)

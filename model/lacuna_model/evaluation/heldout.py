@@ -16,8 +16,8 @@ from lacuna_model.evaluation.report import (
     Cost,
     Progress,
     describe,
+    is_exact,
     mean,
-    normalize,
     percent,
     render_table,
 )
@@ -28,8 +28,8 @@ class GapResult:
     """How one gap was filled.
 
     Attributes:
-        exact: the fill is what was there, blanks at the ends of lines aside.
-        first_line: the first line is.
+        exact: see `is_exact`.
+        first_line: the first line is what was there, blanks at its end aside.
         parses: the document parses with the fill; None if it did not before the gap was cut, or if nobody can tell.
         empty_parses: the same of the document with the gap left empty.
     """
@@ -45,14 +45,13 @@ class GapResult:
     @classmethod
     def of(cls, kind: GapKind, gap: Gap, filling: Filling) -> "GapResult":
         """Grades a fill."""
-        fill, middle = normalize(filling.text), normalize(gap.middle)
         can_judge = parses(gap.prefix + gap.middle + gap.suffix, gap.language)
         return cls(
             kind=kind,
             gap=gap,
             filling=filling,
-            exact=fill == middle,
-            first_line=fill.split("\n")[0] == middle.split("\n")[0],
+            exact=is_exact(gap, filling.text),
+            first_line=_first_line(filling.text) == _first_line(gap.middle),
             parses=parses(gap.prefix + filling.text + gap.suffix, gap.language) if can_judge else None,
             empty_parses=parses(gap.prefix + gap.suffix, gap.language) if can_judge else None,
         )
@@ -147,7 +146,10 @@ class HeldoutReport:
                 ]
                 for row in self.rows
             ],
-            [describe(self.settings), f"seed {self.seed}; empty: the same gaps left empty"],
+            [
+                describe(self.settings),
+                f"seed {self.seed}; latency with a cold prefix; empty: the same gaps left empty",
+            ],
         )
 
 
@@ -182,6 +184,10 @@ def evaluate_heldout(
         if progress is not None:
             progress(len(results), len(cut))
     return HeldoutReport(filler.name, filler.settings, seed, tuple(results))
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0].rstrip()
 
 
 def _share(judged: Sequence[bool | None]) -> float | None:

@@ -17,8 +17,8 @@ from lacuna_model.evaluation.report import (
     Cost,
     Progress,
     describe,
+    is_exact,
     mean,
-    normalize,
     percent,
     render_table,
 )
@@ -62,7 +62,7 @@ class TaskResult:
     """How one task went.
 
     Attributes:
-        exact: the fill is the canonical one, blanks at the ends of lines aside.
+        exact: see `is_exact`.
         parses: the filled solution is Python.
         outcome: of its tests.
     """
@@ -151,7 +151,7 @@ class HumanEvalReport:
                 ]
                 for row in self.rows
             ],
-            [describe(self.settings), "The length of the middle is unknown to the filler."],
+            [describe(self.settings), "The length of the middle is unknown to the filler; latency with a cold prefix."],
         )
 
 
@@ -211,9 +211,9 @@ def evaluate_humaneval(
     results = []
     outcomes = run_programs(programs, Limits(seconds=timeout), num_workers)
     for task, filling, outcome in zip(tasks, fillings, outcomes, strict=True):
-        is_exact = normalize(filling.text) == normalize(task.gap.middle)
+        exact = is_exact(task.gap, filling.text)
         is_sound = bool(parses(task.solution(filling.text), "python"))
-        results.append(TaskResult(task, filling, is_exact, is_sound, outcome))
+        results.append(TaskResult(task, filling, exact, is_sound, outcome))
         if progress is not None:
             progress(len(tasks) + len(results), 2 * len(tasks))
     return HumanEvalReport(filler.name, filler.settings, path.name, tuple(results))

@@ -1,19 +1,16 @@
 """Compares the ranking policies on held-out gaps: which one picks the right candidate, and at what cost."""
 
-import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from lacuna_model.errors import InputError
-from lacuna_model.evaluation.documents import Document, read_documents
+from lacuna_model.evaluation.documents import Document
 from lacuna_model.evaluation.filler import Gap
 from lacuna_model.evaluation.gaps import KINDS, sample_gaps
-from lacuna_model.evaluation.report import Progress, mean, normalize, percent, render_table
+from lacuna_model.evaluation.report import Progress, is_exact, mean, percent, render_table
 from lacuna_model.infill import Infiller
 from lacuna_model.layout import MIN_SUFFIX_TOKENS
 from lacuna_model.ranking import EncoderJudge, MeanConfidence, Ranking, RemaskedScore
@@ -125,34 +122,8 @@ def compare_rankings(
     return RankingReport(len(gaps), seed, tuple(rows))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Compares the policies from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m lacuna_model.evaluation.ranking", description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, help="checkpoint directory; the embedded one if absent")
-    parser.add_argument("--held-out", type=Path, help="source files; those that come with Lacuna if absent")
-    parser.add_argument("--num", type=int, default=25, help="gaps of each kind")
-    parser.add_argument("--candidates", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args(arguments)
-    report = compare_rankings(
-        Infiller.load(options.checkpoint),
-        read_documents(options.held_out),
-        num=options.num,
-        num_candidates=options.candidates,
-        seed=options.seed,
-    )
-    if options.json:
-        print(json.dumps(report.as_json(), indent=2))
-    else:
-        report.render(Console())
-
-
 def _summarize(policy: str, gaps: Sequence[Gap], results: Sequence[InfillResult]) -> RankingRow:
-    right = [
-        [normalize(fill.texts[0]) == normalize(gap.middle) for fill in result.fills]
-        for gap, result in zip(gaps, results, strict=True)
-    ]
+    right = [[is_exact(gap, fill.texts[0]) for fill in result.fills] for gap, result in zip(gaps, results, strict=True)]
     return RankingRow(
         policy=policy,
         exact_match=mean([fills[0] for fills in right]),
@@ -161,7 +132,3 @@ def _summarize(policy: str, gaps: Sequence[Gap], results: Sequence[InfillResult]
         forwards=mean([result.num_forwards for result in results]),
         rank_ms=mean([result.timing.rank_ms for result in results]),
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -2,7 +2,7 @@
 
 import importlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,8 @@ class ReferenceGenerate:
     """`DiffusionGemmaForBlockDiffusion.generate` of transformers on the weights of a checkpoint directory.
 
     It is set up as well as it can be: scaled dot-product attention, dynamic cache, inference mode, our dtype and
-    device, as many steps as ours may take, the checkpoint's entropy bound and its own way of stopping. Where the
-    checkpoint asks for temperature 0, which `generate` refuses, it gets the released ones. Given tokens of the canvas
-    are held by writing their rows of the logits.
+    device, as many steps as ours may take, the checkpoint's entropy bound and its own way of stopping; see also
+    `acceptable_to_reference`. Given tokens of the canvas are held by writing their rows of the logits.
 
     Raises:
         ImportError: transformers is not installed, or too old to know the model.
@@ -87,7 +86,7 @@ class ReferenceGenerate:
         return cache
 
     @torch.inference_mode()
-    def generate(self, prefix: Tensor, canvas: Canvas, cache: Any = None) -> int:
+    def generate(self, prefix: Tensor, canvas: Canvas, cache: Any = None) -> tuple[Tensor, int]:
         """Fills one canvas.
 
         Args:
@@ -96,34 +95,49 @@ class ReferenceGenerate:
             cache: from `encode`; None: encode the prefix.
 
         Returns:
-            The denoising steps it took.
+            What it made of the canvas, token ids, (1, L) int64, padding behind the first end of text; and the
+            denoising steps it took.
         """
         pins = _Pins(canvas, self.model.config.text_config.vocab_size)
-        self.model.generate(
+        output = self.model.generate(
             prefix,
             past_key_values=cache,
             decoder_input_ids=canvas.ids,
             logits_processor=_transformers().LogitsProcessorList([pins]),
             max_new_tokens=canvas.ids.shape[1],
         )
-        return pins.num_steps
+        return output.sequences[:, -canvas.ids.shape[1] :], pins.num_steps
 
 
 def _transformers() -> Any:
     """The library, which is no dependency of ours and whose types do not hold."""
-    return importlib.import_module("transformers")
+    library = importlib.import_module("transformers")
+    if not hasattr(library, "DiffusionGemmaForBlockDiffusion"):
+        raise ImportError("This version of transformers does not know DiffusionGemma.")
+    return library
+
+
+def acceptable_to_reference(generation: GenerationConfig) -> GenerationConfig:
+    """The configuration with released values in the place of those that `generate` refuses, such as temperature 0."""
+    released = GenerationConfig()
+    temperatures = generation if 0 < generation.t_min < generation.t_max else released
+    return replace(
+        generation,
+        entropy_bound=generation.entropy_bound or released.entropy_bound,
+        t_min=temperatures.t_min,
+        t_max=temperatures.t_max,
+    )
 
 
 def _generation_config(generation: GenerationConfig) -> Any:
     """Our configuration in the reference's words."""
     transformers = _transformers()
-    released = GenerationConfig()
-    source = generation if 0 < generation.t_min < generation.t_max else released
+    generation = acceptable_to_reference(generation)
     return transformers.DiffusionGemmaGenerationConfig(
         max_denoising_steps=generation.num_denoising_steps,
-        sampler_config=transformers.EntropyBoundSamplerConfig(generation.entropy_bound or released.entropy_bound),
-        t_min=source.t_min,
-        t_max=source.t_max,
+        sampler_config=transformers.EntropyBoundSamplerConfig(generation.entropy_bound),
+        t_min=generation.t_min,
+        t_max=generation.t_max,
         stability_threshold=generation.stability,
         confidence_threshold=generation.confidence,
         eos_token_id=list(generation.eos_token_ids),

@@ -1,4 +1,4 @@
-"""What all reports share: figures of cost, and one way to draw a table."""
+"""What all reports share: figures of cost, when a fill is exact, and one way to draw a table."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -7,8 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from lacuna_model.evaluation.filler import Filling
+from lacuna_model.evaluation.filler import Filling, Gap
 
 Progress = Callable[[int, int], None]
 """Called with the units of work done and the units in all."""
@@ -65,8 +66,17 @@ def percent(share: float | None) -> str:
 
 
 def normalize(text: str) -> str:
-    """A fill as it is compared: without blanks at the ends of lines and without blank lines at the end."""
-    return "\n".join(line.rstrip() for line in text.rstrip().split("\n"))
+    """A text as it is compared: without blanks at the ends of its lines."""
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+def is_exact(gap: Gap, fill: str) -> bool:
+    """Whether the text with a fill is the one the gap was cut from, blanks at the ends of its lines aside.
+
+    Whole texts are compared: only the suffix tells whether a blank stands at the end of a line, and every line break
+    counts.
+    """
+    return normalize(gap.prefix + fill + gap.suffix) == normalize(gap.prefix + gap.middle + gap.suffix)
 
 
 def describe(settings: Mapping[str, Any]) -> str:
@@ -77,13 +87,16 @@ def describe(settings: Mapping[str, Any]) -> str:
 def render_table(
     console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], notes: Sequence[str] = ()
 ) -> None:
-    """Draws a table, its first column on the left and figures on the right, with notes below."""
-    table = Table(title=title, title_justify="left")
+    """Draws a table, its first column on the left and figures on the right, with notes below.
+
+    Nothing in these texts is taken for markup or for the name of an emoji: they hold names from users' files.
+    """
+    table = Table(title=Text(title, style="table.title"), title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     console.print(table)
     for note in notes:
         if note:
-            console.print(note, style="dim", highlight=False, markup=False)
+            console.print(note, style="dim", highlight=False, markup=False, emoji=False)

@@ -15,7 +15,7 @@ def bench(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
     num_prefix_tokens: Annotated[
-        int, typer.Option("--prefix-tokens", min=1, metavar="N", help="Tokens before the gap.")
+        int, typer.Option("--prefix-tokens", min=2, metavar="N", help="Tokens before the gap.")
     ] = 1000,
     num_slots: Annotated[int, typer.Option("--slots", min=1, metavar="N", help="Slots of the gap.")] = 32,
     repetitions: Annotated[

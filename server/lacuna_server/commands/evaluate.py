@@ -39,6 +39,7 @@ class Report(Protocol):
 
 
 def evaluate(
+    context: typer.Context,
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FILE", help="HumanEval-Infilling tasks, .jsonl or .jsonl.gz.")
     ] = None,
@@ -68,6 +69,8 @@ def evaluate(
         raise UserError("--data excludes --held-out and --compare-ranking.")
     if compare_ranking and filler is not FillerName.MODEL:
         raise UserError("--compare-ranking needs the model as filler.")
+    if compare_ranking and (max_lines is not None or _is_given(context, "max_tokens")):
+        raise UserError("--compare-ranking excludes --max-tokens and --lines; it has a length of its own.")
     log = Console(stderr=True)
     report: Report
     if compare_ranking:
@@ -79,8 +82,9 @@ def evaluate(
         with progress_bar("Ranking", log) as progress:
             report = compare_rankings(infiller, documents, num=limit or NUM_GAPS, seed=seed, progress=progress)
     elif data is not None:
-        from lacuna_model.evaluation.humaneval import evaluate_humaneval
+        from lacuna_model.evaluation.humaneval import evaluate_humaneval, read_tasks
 
+        read_tasks(data, limit)  # what is wrong with them is told before the model is loaded
         chosen = _make_filler(filler, checkpoint, device, max_tokens, max_lines, seed, log)
         with progress_bar("Grading", log) as progress:
             report = evaluate_humaneval(chosen, data, limit=limit, progress=progress)
@@ -96,6 +100,12 @@ def evaluate(
         print(json.dumps(report.as_json(), indent=2))
     else:
         report.render(table_console())
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option was written by the user, be it with its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def _make_filler(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from lacuna_server.commands.options import AsJson, Checkpoint, Device, MaxLines, MaxTokens, Seed
 from lacuna_server.errors import UserError
@@ -18,7 +19,7 @@ from lacuna_server.gaps import DEFAULT_MARKER, Gaps, find_gaps
 from lacuna_server.languages import LANGUAGES, check_language, language_of
 from lacuna_server.loading import load_infiller
 from lacuna_server.positions import parse_position, parse_target
-from lacuna_server.render import figures, fill_texts, has_colour, in_context
+from lacuna_server.render import figures, fill_texts, has_colour, in_context, visible
 from lacuna_server.steps import show_steps
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 NUM_CONTEXT_LINES = 3
 """Lines shown around a fill on a terminal."""
 
+MAX_CANDIDATES = 64
+"""All candidates are denoised side by side, so that their number is a matter of memory."""
 
 _STANDARD_INPUT_TARGET = re.compile("-:[0-9:]*")
 
@@ -82,7 +85,8 @@ def fill(
     max_tokens: MaxTokens = 32,
     max_lines: MaxLines = None,
     candidates: Annotated[
-        int, typer.Option("--candidates", min=1, metavar="N", help="Fills to try; the best is used.")
+        int,
+        typer.Option("--candidates", min=1, max=MAX_CANDIDATES, metavar="N", help="Fills to try; the best is used."),
     ] = 1,
     deadline_ms: Annotated[
         float | None,
@@ -122,7 +126,8 @@ def fill(
         raise UserError("Standard input cannot be changed in place; leave --in-place out or name a file.")
     gaps = find_gaps(read_source(place.file), place.position, end, marker)
 
-    output, log = Console(highlight=False), Console(stderr=True, highlight=False)
+    output = Console(highlight=False, emoji=False)
+    log = Console(stderr=True, highlight=False, emoji=False)
     if context is None and output.is_terminal:
         context = NUM_CONTEXT_LINES
     infiller = load_infiller(checkpoint, device, log)
@@ -166,7 +171,7 @@ def _print_in_context(outcome: Outcome, num_lines: int, console: Console) -> Non
     places = ", ".join(str(start) for start, _ in outcome.gaps.positions)
     for number, candidate in enumerate(outcome.result.fills, start=1):
         title = f"{name}:{places}" if number == 1 else f"candidate {number}"
-        console.print(title, style="bold", markup=False, soft_wrap=True)
+        console.print(Text(visible(title), "bold"), soft_wrap=True)
         view = in_context(outcome.gaps.segments, fill_texts(candidate), num_lines, brackets=not has_colour(console))
         console.print(view, soft_wrap=True)
         console.print()

@@ -13,5 +13,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, metavar="N", help="Most tokens of a gap.")]
 MaxLines = Annotated[int | None, typer.Option("--lines", min=1, metavar="N", help="Cut each fill after so many lines.")]
 Seed = Annotated[
-    int, typer.Option("--seed", min=0, metavar="N", help="Same seed, same text, same machine: same result.")
+    int,
+    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Same seed, same text, same machine: same result."),
 ]

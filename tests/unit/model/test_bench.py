@@ -3,17 +3,19 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
 
+from lacuna_model.canvas import Canvas
 from lacuna_model.checkpoint import save_checkpoint
 from lacuna_model.config import DenoiserConfig, GenerationConfig
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.bench import BenchReport, run_benchmark
-from lacuna_model.evaluation.references import LeftToRight
+from lacuna_model.evaluation.references import LeftToRight, ReferenceGenerate, acceptable_to_reference
 from lacuna_model.infill import Infiller
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
@@ -67,6 +69,9 @@ def test_all_rows_are_measured_in_one_run(checkpoint: tuple[Path, Infiller]) -> 
     assert warm.num_steps == cold.num_steps and warm.num_tokens == cold.num_tokens
     assert (sequential.num_steps, sequential.num_tokens) == (11, 12)
     assert reference.num_steps is not None and 1 <= reference.num_steps <= 3
+    assert warm.step_ratio == 1.0
+    assert reference.ms_per_step and warm.ms_per_step
+    assert reference.step_ratio == pytest.approx(reference.ms_per_step / warm.ms_per_step)
     assert abs(report.num_prefix_tokens - 40) <= 2
     assert report.peak_memory_mb > 1
     assert calls[-1] == (15, 15)
@@ -77,15 +82,54 @@ def test_report_says_what_each_row_measures(checkpoint: tuple[Path, Infiller]) -
     console = Console(width=200, record=True, file=io.StringIO())
     report.render(console)
     text = console.export_text()
-    assert all(row.measured in text for row in report.rows)
+    assert all(row.measured in " ".join(text.split()) for row in report.rows)
+    terms = report.rows[3].measured
+    assert "uniform noise on weights trained with absorbing noise, with its own stopping, up to 3 steps" in terms
+    assert "temperatures 0.8 to 0.4" in terms and "its ms/step" in text
     content = json.loads(json.dumps(report.as_json()))
     assert content["rows"][2]["tokens_per_forward"] == pytest.approx(12 / 11)
 
 
-def test_without_transformers_the_row_says_so(
+def test_slots_that_the_reference_deletes_are_not_counted(
     checkpoint: tuple[Path, Infiller], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "transformers", None)
+    generate = ReferenceGenerate.generate
+
+    def deletes_three(self: ReferenceGenerate, prefix: torch.Tensor, canvas: Canvas, cache: Any = None) -> Any:
+        found, num_steps = generate(self, prefix, canvas, cache)
+        ids = found.clone()  # no inference tensor may be written to
+        assert ids.shape == canvas.ids.shape
+        assert torch.equal(ids[~canvas.editable], canvas.ids[~canvas.editable])
+        slots = canvas.editable.nonzero()[:, 1]
+        ids[0, slots] = 50
+        ids[0, slots[:3]] = 3
+        return ids, num_steps
+
+    monkeypatch.setattr(ReferenceGenerate, "generate", deletes_three)
+    report = bench(checkpoint)
+    assert [row.num_tokens for row in report.rows[3:]] == [9, 9]
+
+
+def test_temperatures_that_the_reference_refuses_become_the_released_ones() -> None:
+    cold = GenerationConfig(num_denoising_steps=7, entropy_bound=0.0, t_min=0.0, t_max=0.0)
+    assert acceptable_to_reference(cold) == GenerationConfig(num_denoising_steps=7)
+    warm = GenerationConfig(t_min=0.2, t_max=0.3)
+    assert acceptable_to_reference(warm) == warm
+
+
+def test_the_shortest_prefix_and_one_that_is_too_short(checkpoint: tuple[Path, Infiller]) -> None:
+    directory, infiller = checkpoint
+    report = run_benchmark(infiller, directory, num_prefix_tokens=2, num_slots=12, repetitions=1)
+    assert report.num_prefix_tokens == 2 and len(report.rows) == 5
+    with pytest.raises(InputError, match="at least 2 tokens"):
+        run_benchmark(infiller, directory, num_prefix_tokens=1, num_slots=12, repetitions=1)
+
+
+@pytest.mark.parametrize("library", [None, ModuleType("transformers")])
+def test_without_transformers_that_knows_the_model_the_row_says_so(
+    checkpoint: tuple[Path, Infiller], monkeypatch: pytest.MonkeyPatch, library: ModuleType | None
+) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", library)
     report = bench(checkpoint)
     assert [row.milliseconds is None for row in report.rows] == [False, False, False, True, True]
     console = Console(width=200, record=True, file=io.StringIO())

@@ -66,6 +66,12 @@ def halves(directory: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     return dict(tensors[::2]), dict(tensors[1::2])
 
 
+def test_all_files_of_a_checkpoint_follow_the_umask(directory: Path) -> None:
+    (directory / "any").touch()
+    wanted = (directory / "any").stat().st_mode
+    assert {file.stat().st_mode for file in directory.iterdir()} == {wanted}
+
+
 def test_names_go_both_ways(model: Denoiser) -> None:
     for name in model.state_dict():
         assert parameter_name(published_name(name)) == name

@@ -335,7 +335,7 @@ def test_quotes_of_a_benchmark_are_recognised() -> None:
 
 def test_a_benchmark_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"question": "?"}\n', encoding="utf-8")
-    with pytest.raises(InputError, match="rows.jsonl"):
+    with pytest.raises(InputError, match="rows"):
         Contamination.load(tmp_path / "rows.jsonl")
 
 

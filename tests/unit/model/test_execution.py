@@ -1,4 +1,5 @@
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -68,13 +69,36 @@ def test_memory_bomb_meets_its_limit() -> None:
         "import ctypes",
         "import multiprocessing",
         "import socket",
-        "import os; os.listdir('/'); os.remove('/nowhere')",
+        "import os; os.remove('/nowhere')",
+        "import os; os.listdir('/')",
+        "import os; os.listdir('..')",
         "open('/etc/hostname').read()",
         "open(0)",
     ],
 )
 def test_what_a_computation_does_not_need_is_refused(attempt: str) -> None:
     assert run_program(attempt).reason.startswith("PermissionError")
+
+
+@pytest.mark.parametrize("module", ["os", "posix"])
+@pytest.mark.parametrize("call", ["mkfifo('here')", "mknod('here')"])
+def test_what_no_audit_event_tells_of_is_gone(module: str, call: str) -> None:
+    assert run_program(f"import {module}\n{module}.{call}").reason.startswith("AttributeError")
+
+
+def test_os_can_still_be_imported_whole_and_its_folder_listed() -> None:
+    assert run_program("from os import *\nassert listdir() == listdir('.') == listdir(b'.') == []").passed
+
+
+def test_a_limit_that_cannot_be_set_is_reported() -> None:
+    assert run_program("", Limits(memory_bytes=1 << 70)).reason.startswith("OSError: RLIMIT_AS cannot be set")
+
+
+def test_macos_runs_programs_without_a_limit_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, limits = "x = bytearray(1 << 28)", Limits(memory_bytes=1 << 28)
+    assert not run_program(program, limits).passed
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert run_program(program, limits).passed
 
 
 def test_fork_bomb_fails_at_its_first_fork() -> None:

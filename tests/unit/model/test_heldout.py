@@ -17,7 +17,7 @@ from lacuna_model.evaluation.gaps import KINDS, GapKind, sample_gaps
 from lacuna_model.evaluation.heldout import GapResult, evaluate_heldout
 from lacuna_model.evaluation.parsing import parses
 from lacuna_model.evaluation.ranking import compare_rankings
-from lacuna_model.evaluation.report import normalize, percentile
+from lacuna_model.evaluation.report import is_exact, normalize, percentile, render_table
 from lacuna_model.evaluation.rows import read_rows
 from lacuna_model.evaluation.shipped import MAX_BYTES, NOTICE, build
 from lacuna_model.infill import Infiller
@@ -108,7 +108,8 @@ def test_rows_are_kinds_then_languages_then_all() -> None:
     ("fill", "exact", "first_line", "does_parse"),
     [
         ("x = 1\ny = 2", True, True, True),
-        ("x = 1  \ny = 2\n\n", True, True, True),
+        ("x = 1  \ny = 2\t", True, True, True),
+        ("x = 1\ny = 2\n", False, True, True),
         ("x = 1\ny = 3", False, True, True),
         ("  x = 1\ny = 2", False, False, False),
     ],
@@ -116,6 +117,14 @@ def test_rows_are_kinds_then_languages_then_all() -> None:
 def test_grading(fill: str, exact: bool, first_line: bool, does_parse: bool) -> None:
     result = GapResult.of("block", Gap("", "x = 1\ny = 2", "\n", "python"), Filling(fill))
     assert (result.exact, result.first_line, result.parses) == (exact, first_line, does_parse)
+
+
+def test_line_breaks_and_blanks_inside_a_line_count() -> None:
+    whole_line = Gap("if x:\n", "    f(x)\n", "g(x)\n", "python")
+    assert is_exact(whole_line, whole_line.middle)
+    assert not is_exact(whole_line, whole_line.middle.rstrip())
+    word = Gap("pri", "nt", "(x)\n", "python")
+    assert is_exact(word, "nt") and not is_exact(word, "nt ")
 
 
 def test_what_did_not_parse_before_is_not_judged() -> None:
@@ -150,6 +159,14 @@ def test_model_report(infiller: Infiller) -> None:
     report.render(console)
     text = console.export_text()
     assert "line_rest" in text and "empty: parses" in text and "max_tokens 32" in text
+    assert "latency with a cold prefix" in text
+
+
+def test_every_fill_is_cold_and_leaves_the_cache_alone(infiller: Infiller) -> None:
+    filler = ModelFiller(infiller)
+    gap = sample_gaps(DOCUMENTS, "line", 1)[0]
+    assert [filler.fill(gap).num_cached_tokens for _ in range(2)] == [0, 0]
+    assert infiller.cache.num_bytes == 0
 
 
 def test_rankings_see_the_same_candidates(infiller: Infiller) -> None:
@@ -200,7 +217,15 @@ def test_percentile_is_the_nearest_rank() -> None:
 
 
 def test_normalize_keeps_indentation_and_inner_lines() -> None:
-    assert normalize("  a \n\n  b\t\n \n") == "  a\n\n  b"
+    assert normalize("  a \n\n  b\t\n \n") == "  a\n\n  b\n\n"
+
+
+def test_names_from_files_are_neither_markup_nor_emoji() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    name = "[bold]a[/bold]:smile:.jsonl"
+    render_table(console, f"title {name}", ("",), [[f"cell {name}"]], [f"note {name}"])
+    text = console.export_text()
+    assert all(f"{place} {name}" in text for place in ("title", "cell", "note"))
 
 
 def test_shipped_set_is_small_sound_and_attributed() -> None:

@@ -1,15 +1,16 @@
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from lacuna_model.config import GenerationConfig
 from lacuna_model.errors import InputError
-from lacuna_model.evaluation.filler import EmptyFiller, Gap, GoldFiller, ModelFiller
+from lacuna_model.evaluation.filler import EmptyFiller, Filling, Gap, GoldFiller, ModelFiller
 from lacuna_model.evaluation.humaneval import evaluate_humaneval, read_tasks
 from lacuna_model.infill import Infiller
 from lacuna_model.request import InfillOptions
@@ -33,6 +34,21 @@ def test_empty_fills_pass_only_where_the_line_was_not_needed() -> None:
     report = evaluate_humaneval(EmptyFiller(), TASKS, timeout=TIMEOUT)
     assert {result.task.task_id for result in report.results if result.outcome.passed} == PASSES_EMPTY
     assert all(row.exact_match == 0 for row in report.rows)
+
+
+class WithoutLastBreak:
+    name = "gold without its last line break"
+    settings: Mapping[str, Any] = {}
+
+    def fill(self, gap: Gap) -> Filling:
+        return Filling(gap.middle.rstrip())
+
+
+def test_a_lost_line_break_is_no_exact_match() -> None:
+    report = evaluate_humaneval(WithoutLastBreak(), TASKS, timeout=TIMEOUT)
+    ends = [result.task.gap.middle.endswith("\n") for result in report.results]
+    assert set(ends) == {True, False}
+    assert [result.exact for result in report.results] == [not end for end in ends]
 
 
 def test_a_fill_that_leaves_the_program_early_is_graded_as_failed(tmp_path: Path) -> None:
@@ -65,6 +81,7 @@ def test_model_is_graded_and_the_report_is_complete(
     report.render(console)
     text = console.export_text()
     assert "pass@1" in text and "max_tokens 8" in text and "max_lines none" in text
+    assert "latency with a cold prefix" in text
 
 
 def test_the_length_of_the_middle_is_not_in_the_request(

@@ -60,6 +60,12 @@ def test_standard_input_is_read_but_never_replaced(monkeypatch: pytest.MonkeyPat
         replace_file(source, "x")
 
 
+def test_closed_standard_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="no standard input"):
+        read_source("-")
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30))
 def test_replacing_with_the_same_text_changes_no_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     path = tmp_path_factory.mktemp("same") / "x.py"
@@ -116,6 +122,17 @@ def test_a_file_changed_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
         replace_file(source, "new")
     assert path.read_text() == "edited"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_a_directory_that_takes_no_file_is_told_apart_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 250)  # leaves no room for a temporary name, which stops even root
+    path.write_text("old")
+    source = read_source(str(path))
+    with pytest.raises(OSError, match="its directory cannot be written") as caught:
+        replace_file(source, "new")
+    assert caught.value.filename == str(path)
+    assert path.read_text() == "old"
 
 
 @posix

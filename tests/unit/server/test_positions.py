@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,18 @@ def test_target_is_read_from_the_right(argument: str, file: str, position: Posit
 def test_target_that_only_looks_like_one_is_refused(argument: str) -> None:
     with pytest.raises(UserError, match="FILE:LINE:COLUMN"):
         parse_target(argument)
+
+
+def test_a_missing_file_name_is_said_to_be_missing() -> None:
+    with pytest.raises(UserError, match="file name is missing"):
+        parse_target("")
+
+
+def test_a_file_may_be_called_like_a_position(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a:b.py").touch()
+    assert parse_target("a:b.py") == Target("a:b.py", None)
+    assert parse_target("a:b.py:3:4") == Target("a:b.py", Position(3, 4))
 
 
 def test_position_is_two_numbers() -> None:
