@@ -171,8 +171,7 @@ class Denoising:
 
         running = ~state.finished[:, None]
         undecided = sampler.noise.undecided(canvas) & running
-        eligible = sampler.deletion.eligible(prediction, undecided, self.denoiser.config.delete_token_id)
-        accepted = sampler.acceptance.accept(prediction, eligible)
+        accepted = sampler.acceptance.accept(prediction, undecided)
         canvas = sampler.noise.advance(canvas, undecided, accepted, prediction.candidate, self.draws)
 
         still_undecided = sampler.noise.undecided(canvas)

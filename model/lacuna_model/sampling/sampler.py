@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from lacuna_model.config import DenoiserConfig, GenerationConfig
 from lacuna_model.sampling.acceptance import Acceptance, EntropyBound
-from lacuna_model.sampling.deletion import SureDeletes
 from lacuna_model.sampling.noise import Noise, noise_of
 from lacuna_model.sampling.revision import LeastConfident, Never, Revision
 from lacuna_model.sampling.schedule import LinearTemperature, Schedule
@@ -23,7 +22,6 @@ class Sampler:
         schedule: the temperature of each step.
         stopping: when a row is final.
         revision: what to doubt at the end.
-        deletion: when slots may be taken out.
         candidate_temperature: least temperature of all rows but the first, so that they differ from it; 0 where rows
             differ in length anyway.
     """
@@ -33,7 +31,6 @@ class Sampler:
     schedule: Schedule
     stopping: Stopping
     revision: Revision
-    deletion: SureDeletes
     candidate_temperature: float
 
     @classmethod
@@ -58,6 +55,5 @@ class Sampler:
             schedule=LinearTemperature(t_min, t_max),
             stopping=StableAndConfident(generation.stability, generation.confidence),
             revision=LeastConfident() if is_absorbing else Never(),
-            deletion=SureDeletes(),
             candidate_temperature=0.0 if config.delete_token_id is None else CANDIDATE_TEMPERATURE,
         )

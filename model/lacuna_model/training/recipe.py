@@ -110,8 +110,8 @@ def nano_config(tokenizer: Tokenizer, noise: NoiseKind) -> dict[str, Any]:
 
 
 NANO_GENERATION_CONFIG: dict[str, Any] = {
-    "max_denoising_steps": 16,
-    "sampler_config": {"_cls_name": "EntropyBoundSamplerConfig", "entropy_bound": 0.1},
+    "max_denoising_steps": 8,
+    "sampler_config": {"_cls_name": "EntropyBoundSamplerConfig", "entropy_bound": 3.0},
     "t_min": 0.4,
     "t_max": 0.8,
     "stability_threshold": 1,

@@ -12,7 +12,6 @@ from lacuna_model.canvas import CLAMPED, PADDING, Canvas
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.denoising import IMPOSSIBLE, Denoised, Denoising, Limits, State
 from lacuna_model.sampling.acceptance import Acceptance, ConfidenceThreshold, EntropyBound
-from lacuna_model.sampling.deletion import SureDeletes
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.noise import noise_of
 from lacuna_model.sampling.revision import LeastConfident, Never, Revision
@@ -61,7 +60,6 @@ def denoising(
         schedule=LinearTemperature(temperature, temperature),
         stopping=StableAndConfident(1, 0.5),
         revision=LeastConfident() if revision is None else revision,
-        deletion=SureDeletes(0.0),
         candidate_temperature=0.7,
     )
     _, prefix = denoiser.encode(PROMPT)

@@ -10,7 +10,6 @@ from torch import Tensor
 from lacuna_model.canvas import CLAMPED, Canvas
 from lacuna_model.errors import ConfigError
 from lacuna_model.sampling.acceptance import ConfidenceThreshold, EntropyBound
-from lacuna_model.sampling.deletion import SureDeletes
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.lengths import length_hypotheses
 from lacuna_model.sampling.noise import Absorbing, Uniform
@@ -151,20 +150,3 @@ def test_length_hypotheses_rise_to_the_longest(max_tokens: int, num_hypotheses: 
 def test_policies_refuse_values_out_of_range(policy: Any, arguments: tuple[float, ...]) -> None:
     with pytest.raises(ConfigError):
         policy(*arguments)
-
-
-def test_deletes_wait_until_they_are_sure_or_alone() -> None:
-    delete, word = 3, 1
-    figures = torch.zeros(3, 3)
-    prediction = Prediction(
-        best=torch.tensor([[word, delete, delete], [delete, delete, word], [delete, word, word]]),
-        candidate=torch.tensor([[word, delete, delete], [delete, delete, word], [delete, word, word]]),
-        entropy=figures,
-        confidence=torch.tensor([[0.1, 0.5, 0.95], [0.5, 0.6, 0.1], [0.5, 0.2, 0.3]]),
-        logits=figures,
-        rows=torch.arange(9),
-    )
-    undecided = torch.tensor([[True, True, True], [True, True, False], [True, True, False]])
-    eligible = SureDeletes(0.9).eligible(prediction, undecided, delete)
-    assert eligible.tolist() == [[True, False, True], [True, True, False], [False, True, False]]
-    assert torch.equal(SureDeletes(0.9).eligible(prediction, undecided, None), undecided)
