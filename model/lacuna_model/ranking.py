@@ -1,7 +1,7 @@
 """Which of several fills is best: three opinions behind one interface.
 
-All see whole candidates that share the text around the gaps. `EncoderJudge` is the default; model/EXPERIMENTS.md has what
-was measured.
+All see whole candidates that share the text around the gaps. `EncoderJudge` is the default; model/EXPERIMENTS.md says
+what was measured.
 """
 
 from dataclasses import dataclass
