@@ -65,7 +65,13 @@ def test_closed_streams_are_no_drama(command: str, code: int, error: bytes) -> N
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_interruption_is_quiet() -> None:
     pipe = subprocess.PIPE
-    with subprocess.Popen([SCRIPT, "fill", "-"], stdin=pipe, stdout=pipe, stderr=pipe) as process:
+    with subprocess.Popen(
+        [SCRIPT, "fill", "-"],
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # background jobs inherit it ignored
+    ) as process:
         assert process.stdin is not None
         process.stdin.write(b"x" * 1_000_000)  # more than a pipe holds: on return the command is reading
         process.send_signal(signal.SIGINT)
