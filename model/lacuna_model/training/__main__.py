@@ -34,6 +34,7 @@ class Stage(StrEnum):
     """What a run learns."""
 
     NEXT_TOKEN = "next-token"
+    MANY_GAPS = "many-gaps"
     DENOISING = "denoising"
 
 
@@ -55,6 +56,9 @@ Directory = Annotated[Path, typer.Argument(help="Directory of the run; an interr
 Corpus = Annotated[Path, typer.Option(help="Directory that `corpus` wrote.")]
 Vocabulary = Annotated[Path, typer.Option(help="Directory with tokenizer.json.")]
 Start = Annotated[Path | None, typer.Option(help="Run whose weights this one starts from.")]
+StageOption = Annotated[
+    Stage, typer.Option(help="The causal mode alone; long canvases full of gaps; or canvases as fills have them.")
+]
 Steps = Annotated[int, typer.Option(help="Steps in all.")]
 Cooldown = Annotated[int, typer.Option(help="Steps at the end over which the learning rate falls to zero.")]
 BatchSize = Annotated[int, typer.Option(help="Windows a step.")]
@@ -88,7 +92,7 @@ def run(
     directory: Directory,
     corpus: Corpus = Path("corpus"),
     vocabulary: Vocabulary = EMBEDDED,
-    stage: Annotated[Stage, typer.Option(help="The causal mode alone, or both modes.")] = Stage.DENOISING,
+    stage: StageOption = Stage.DENOISING,
     noise: Annotated[Noise, typer.Option(help="Noise to learn to undo.")] = Noise.REVISION,
     start: Start = None,
     steps: Steps = 3000,
@@ -101,12 +105,7 @@ def run(
     save_every: Annotated[int, typer.Option(help="Steps between states.")] = 200,
 ) -> None:
     """Train, or go on training, and draw the curves."""
-    recipe = Recipe(steps, cooldown, batch_size, noising=NOISINGS[noise], seed=seed)
-    if stage is Stage.NEXT_TOKEN:
-        # Every position is a target here, so gradients are less noisy and steps may be longer.
-        rates = OptimizerConfig(matrix_lr=0.02, other_lr=3e-3)
-        shape = WindowShape(num_canvases=1)
-        recipe = replace(recipe, encoder_weight=1.0, canvas_weight=0.0, shape=shape, optimizer=rates)
+    recipe = _of_stage(stage, Recipe(steps, cooldown, batch_size, noising=NOISINGS[noise], seed=seed))
     material = Material.load(corpus, vocabulary)
     with _Progress(steps, stage) as progress:
         train(
@@ -129,6 +128,7 @@ def compare_noises(
     corpus: Corpus = Path("corpus"),
     vocabulary: Vocabulary = EMBEDDED,
     start: Start = None,
+    stage: StageOption = Stage.DENOISING,
     steps: Steps = 300,
     cooldown: Cooldown = 60,
     batch_size: BatchSize = 8,
@@ -140,7 +140,7 @@ def compare_noises(
     """Train with each noise on the same budget and compare held-out exact match at eight forward passes."""
     material = Material.load(corpus, vocabulary)
     recipes = {
-        noise.value: Recipe(steps, cooldown, batch_size, noising=noising, seed=seed)
+        noise.value: _of_stage(stage, Recipe(steps, cooldown, batch_size, noising=noising, seed=seed))
         for noise, noising in NOISINGS.items()
     }
     with _Progress(steps * len(recipes), "comparison") as progress:
@@ -177,6 +177,20 @@ def export(
 def main(arguments: Sequence[str]) -> None:
     """Runs a command."""
     app(list(arguments), prog_name="lacuna train")
+
+
+def _of_stage(stage: Stage, recipe: Recipe) -> Recipe:
+    if stage is Stage.NEXT_TOKEN:
+        # Every position is a target here, so gradients are less noisy and steps may be longer.
+        rates = OptimizerConfig(matrix_lr=0.02, other_lr=3e-3)
+        shape = WindowShape(num_canvases=1)
+        return replace(recipe, encoder_weight=1.0, canvas_weight=0.0, shape=shape, optimizer=rates)
+    if stage is Stage.MANY_GAPS:
+        shape = WindowShape(
+            num_tokens=192, num_canvases=1, canvas_length=320, num_gaps=32, max_surplus=3, num_characters=1500
+        )
+        return replace(recipe, shape=shape)
+    return recipe
 
 
 class _Progress(Progress):

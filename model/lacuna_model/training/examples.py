@@ -41,14 +41,18 @@ class WindowShape:
         num_tokens: tokens encoded.
         num_canvases: canvases cut out of them.
         canvas_length: positions of a canvas: slots and the head of the suffix.
+        num_gaps: gaps of a canvas, as far as they fit; more give more targets for the same computation.
         max_slots: most slots of a gap.
+        max_surplus: most slots of a gap beyond its text.
         num_characters: characters of text a window is made from.
     """
 
     num_tokens: int = 512
     num_canvases: int = 8
     canvas_length: int = 64
+    num_gaps: int = 1
     max_slots: int = 48
+    max_surplus: int = 48
     num_characters: int = 1900
 
 
@@ -132,7 +136,8 @@ class WindowDataset(Dataset[_Window]):
         start = 0 if part == 0 else document.text.rfind("\n", 0, part * size + int(random.integers(-200, 200))) + 1
         text = document.text[start : start + size]
         ends_document = start + size >= len(document.text)
-        spans = choose_spans(text, document.language, self.shape.num_canvases, self.mixture, random)
+        num_spans = self.shape.num_canvases * self.shape.num_gaps
+        spans = choose_spans(text, document.language, num_spans, self.mixture, random)
         cuts = [0, *(place for span in spans for place in span), len(text)]
         pieces = self.tokenizer.encode_batch([text[a:b] for a, b in itertools.pairwise(cuts)])
         language = self.tokenizer.language_id(document.language)
@@ -156,18 +161,22 @@ class WindowDataset(Dataset[_Window]):
         )
         head = tokens[: shape.num_tokens]
         window.tokens[: len(head)] = head
-        for row, (start, end) in enumerate(gaps):
-            if start <= shape.num_tokens:
-                canvas = self._canvas(tokens, start, end, random)
-                window.canvases[row, : len(canvas.ids)] = canvas.ids
-                window.roles[row, : len(canvas.ids)] = canvas.roles
-                window.starts[row] = start
+        usable = [index for index, (start, _) in enumerate(gaps) if start <= shape.num_tokens]
+        for row, index in enumerate(random.permutation(usable)[: shape.num_canvases]):
+            canvas = self._canvas(tokens, gaps[index : index + shape.num_gaps], random)
+            window.canvases[row, : len(canvas.ids)] = canvas.ids
+            window.roles[row, : len(canvas.ids)] = canvas.roles
+            window.starts[row] = gaps[index][0]
         return window
 
-    def _canvas(self, tokens: list[int], start: int, end: int, random: np.random.Generator) -> _Builder:
+    def _canvas(self, tokens: list[int], gaps: list[tuple[int, int]], random: np.random.Generator) -> _Builder:
         canvas = _Builder(self.shape.canvas_length)
-        self._add_gap(canvas, tokens[start:end], random)
-        if random.random() < 0.1:  # a second gap behind a short anchor
+        end = gaps[0][0]
+        for gap in gaps:
+            canvas.add(tokens[end : gap[0]], Role.GIVEN)
+            self._add_gap(canvas, tokens[gap[0] : gap[1]], random)
+            end = gap[1]
+        if len(gaps) == 1 and random.random() < 0.1:  # a second gap behind a short anchor
             anchor = int(random.integers(1, 12))
             second = end + anchor
             length = int(random.integers(0, 9))
@@ -183,7 +192,8 @@ class WindowDataset(Dataset[_Window]):
 
     def _add_gap(self, canvas: _Builder, middle: list[int], random: np.random.Generator) -> None:
         """Adds a gap's slots: as many as its text needs, more, or fewer: then a further canvas would go on with it."""
-        max_slots = self.shape.max_slots - len(canvas.ids)
+        room = self.shape.canvas_length if self.shape.num_gaps > 1 else self.shape.max_slots
+        max_slots = min(self.shape.max_slots, room - len(canvas.ids))
         draw = random.random()
         if draw < 0.1 and len(middle) > 1:
             max_slots = min(max_slots, int(random.integers(1, len(middle))))
@@ -194,7 +204,7 @@ class WindowDataset(Dataset[_Window]):
         if draw < 0.3:
             return
         num_slots = 32 if draw < 0.65 else int(random.integers(len(middle), max_slots + 1))
-        num_surplus = min(num_slots, max_slots) - len(middle)
+        num_surplus = min(num_slots - len(middle), max_slots - len(middle), self.shape.max_surplus)
         if num_surplus > 0 and self.config.delete_token_id is not None:
             canvas.add([self.config.delete_token_id], Role.END)
             canvas.add([self.config.delete_token_id] * (num_surplus - 1), Role.SURPLUS)

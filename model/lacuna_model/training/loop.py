@@ -18,6 +18,7 @@ from lacuna_model.training.state import STATE_FILE, load_state, new_average, sav
 from lacuna_model.transformer.denoiser import Denoiser
 
 METRICS_FILE = "metrics.jsonl"
+HELD_OUT_BATCH_SIZE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Trainer:
     def _measure(self, held_out: WindowDataset, num_batches: int = 4) -> tuple[float, float]:
         """Both losses on held-out windows, always the same ones under the same noise."""
         sums = torch.zeros(2)
-        for step, batch in zip(range(num_batches), batches(held_out, self.recipe.batch_size, 0, 0), strict=False):
+        for step, batch in zip(range(num_batches), batches(held_out, HELD_OUT_BATCH_SIZE, 0, 0), strict=False):
             sums += torch.stack(self._losses(batch, -1 - step)).cpu()
         next_token, canvas = (sums / num_batches).tolist()
         return next_token, canvas

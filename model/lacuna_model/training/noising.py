@@ -1,14 +1,16 @@
 """How clean canvases become noisy ones.
 
-A noise level t is drawn for each canvas and every slot of a gap's text is masked with probability t, as in masked and
-uniform-state discrete diffusion (Austin et al., 2021; Sahoo et al., 2024). Slots behind the text's end are masked
-always: the sampler drops them the moment it commits a delete, so no canvas it makes ever shows one.
+A noise level t is drawn for each canvas, or for each of its gaps, and every slot of a gap's text is masked with
+probability t, as in masked and uniform-state discrete diffusion (Austin et al., 2021; Sahoo et al., 2024). Slots
+behind the text's end are masked always: the sampler drops them the moment it commits a delete, so no canvas it makes
+ever shows one.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
 from torch import Tensor
 
 from lacuna_model.config import NoiseKind
@@ -60,10 +62,17 @@ def add_noise(
     def uniform(*size: int) -> Tensor:
         return torch.rand(size, generator=generator, device=device)
 
-    levels = torch.where(uniform(shape[0], 1) < noising.full, 1.0, uniform(shape[0], 1).clamp(min=1e-3))
+    def levels(*size: int) -> Tensor:
+        return torch.where(uniform(*size) < noising.full, 1.0, uniform(*size).clamp(min=1e-3))
+
+    is_given = batch.roles == Role.GIVEN
+    gap_of = (is_given[:, :-1] & ~is_given[:, 1:]).cumsum(1)  # (B * K, L - 1), of every position but the first
+    level_of_gap = levels(*shape).gather(1, F.pad(gap_of, (1, 0)))
+    is_even = uniform(shape[0], 1) < 0.5
+    level = torch.where(is_even, levels(shape[0], 1), level_of_gap)
     is_middle = batch.roles == Role.MIDDLE
     is_surplus = (batch.roles == Role.END) | (batch.roles == Role.SURPLUS)
-    masked = is_surplus | (is_middle & (uniform(*shape) < levels))
+    masked = is_surplus | (is_middle & (uniform(*shape) < level))
     random_ids = torch.randint(vocab_size, shape, generator=generator, device=device)
     is_absorbing = noising.kind == "absorbing"
     slot = torch.full_like(random_ids, mask_token_id) if is_absorbing and mask_token_id is not None else random_ids

@@ -10,7 +10,7 @@ from lacuna_model.config import DenoiserConfig, NoiseKind
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document, read_documents
 from lacuna_model.tokenizer import Tokenizer
-from lacuna_model.training.examples import WindowDataset
+from lacuna_model.training.examples import WindowDataset, WindowShape
 from lacuna_model.training.loop import Metrics, Trainer
 from lacuna_model.training.recipe import RECIPE_FILE, Recipe, initialized, nano_config
 from lacuna_model.training.state import STATE_FILE, load_state, new_average
@@ -80,8 +80,8 @@ def train(
         load_state(start, model, new_average(model), None)
     trainer = Trainer(model.to(device), recipe, directory, compiled)
     training, held_out = (
-        WindowDataset(documents, material.vocabulary, config, recipe.shape, recipe.mixture, recipe.seed)
-        for documents in (material.training, material.held_out)
+        WindowDataset(documents, material.vocabulary, config, shape, recipe.mixture, recipe.seed)
+        for documents, shape in ((material.training, recipe.shape), (material.held_out, WindowShape()))
     )
     for metrics in trainer.run(training, held_out, log_every=log_every, save_every=save_every):
         report(metrics)

@@ -8,7 +8,7 @@ import lacuna_model
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.tokenizer import Tokenizer
-from lacuna_model.training.examples import Role, WindowDataset, WindowShape, batches
+from lacuna_model.training.examples import Batch, Role, WindowDataset, WindowShape, batches
 from lacuna_model.training.noising import Noising, add_noise
 from lacuna_model.training.recipe import nano_config
 from lacuna_model.training.spans import SpanMixture
@@ -89,3 +89,32 @@ def test_noise_levels_spread_and_some_canvases_are_all_masked(dataset: WindowDat
     shares = ((noisy.ids == MASK) & middle).sum(1)[long] / middle.sum(1)[long]
     assert 0.4 < (shares == 1).float().mean() < 0.7
     assert shares.min() < 0.4
+
+
+def test_a_canvas_of_many_gaps_still_stands_in_the_document() -> None:
+    shape = WindowShape(num_tokens=96, num_canvases=1, canvas_length=160, num_gaps=12, max_surplus=2)
+    documents = [Document(text=SOURCE, language="python", package="torch", path="_utils.py")]
+    dataset = WindowDataset(documents, WORDS, CONFIG, shape, SpanMixture(), seed=3)
+    num_gaps, num_checked = [], 0
+    for index in range(12):
+        window = dataset[index]
+        ids, roles, start = window.canvases[0], window.roles[0], window.starts[0]
+        gaps = [gap for gap in "".join("-MEs"[role] for role in roles).split("-") if gap]
+        assert max(gap.count("E") + gap.count("s") for gap in gaps) <= shape.max_surplus
+        num_gaps.append(len(gaps))
+        kept = ids[(ids != DELETE) & (ids != CONFIG.pad_token_id)]
+        if all(len(gap) < shape.max_slots and "E" in gap for gap in gaps[:-1]):  # none may have been cut short
+            assert WORDS.decode([*window.tokens[:start].tolist(), *kept.tolist()]) in SOURCE
+            num_checked += 1
+    assert num_checked > 0
+    assert sum(num_gaps) / len(num_gaps) > 3
+
+
+def test_gaps_of_one_canvas_have_levels_of_their_own_in_half_of_the_canvases() -> None:
+    roles = torch.tensor([Role.MIDDLE] * 20 + [Role.GIVEN] + [Role.MIDDLE] * 20).repeat(400, 1)
+    canvases = torch.full_like(roles, 99)
+    batch = Batch(torch.full((400, 2), 99), canvases, roles, torch.ones(400, dtype=torch.int64))
+    noisy = add_noise(batch, Noising(revision=0.0, full=0.0), MASK, CONFIG.vocab_size, torch.Generator().manual_seed(0))
+    masked = (noisy.ids == MASK).float()
+    differs = (masked[:, :20].mean(1) - masked[:, 21:].mean(1)).abs() > 0.3
+    assert 0.15 < differs.float().mean() < 0.35  # |a - b| > 0.3 in 49 % of pairs of levels
