@@ -42,6 +42,11 @@ class Canvas:
         return self.gaps >= 0
 
     @property
+    def open(self) -> Tensor:
+        """Slots that hold no token yet: padding stands in its place, (B, L) bool."""
+        return self.editable & (self.ids == self.pad_token_id)
+
+    @property
     def padding(self) -> Tensor | None:
         """Which positions lie behind a row's end, (B, L) bool; None for a single row, which has none."""
         return self.gaps == PADDING if len(self.gaps) > 1 else None
@@ -76,8 +81,14 @@ class Canvas:
         gaps = self.gaps.gather(1, order).masked_fill(is_padding, PADDING)
         return replace(self, ids=ids, gaps=gaps), order
 
-    def behind(self, slots: Tensor) -> Tensor:
-        """Positions at or right of the first of some slots in the same gap, (B, L) bool."""
-        # Gap numbers never fall from left to right, so the greatest one met is that of the last slot met.
-        met = torch.where(slots, self.gaps, CLAMPED).cummax(1).values
-        return self.editable & (met == self.gaps)
+    def behind(self, slots: Tensor, fences: Tensor) -> Tensor:
+        """Positions at or right of the first of some slots in the same stretch of a gap, (B, L) bool.
+
+        Args:
+            slots: (B, L) bool.
+            fences: slots that a new stretch of their gap begins with, (B, L) bool.
+        """
+        # These numbers never fall from left to right, so the greatest one met is that of the last slot met.
+        stretches = self.gaps * self.gaps.shape[1] + fences.cumsum(1)
+        met = torch.where(slots, stretches, CLAMPED).cummax(1).values
+        return self.editable & (met == stretches)

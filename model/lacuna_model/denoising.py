@@ -27,6 +27,7 @@ class State:
         whole: the text so far with a guess in every undecided slot, (B, L) int64.
         confidence: probability of each token of `whole` in the last pass, (B, L) float32.
         is_open: slots that nothing was accepted for yet, (B, L) bool.
+        drafted: slots whose first token came with the canvas, (B, L) bool.
         beliefs: soft embeddings of the last prediction at the slots, (B, L, D); None before the first step.
         num_stable_steps: for how many steps `whole` has not changed, (B,) int64.
         finished: rows that need no further step, (B,) bool.
@@ -36,6 +37,7 @@ class State:
     whole: Tensor
     confidence: Tensor
     is_open: Tensor
+    drafted: Tensor
     beliefs: Tensor | None
     num_stable_steps: Tensor
     finished: Tensor
@@ -52,8 +54,13 @@ class State:
             whole=torch.where(canvas.editable, self.whole.gather(1, order), canvas.ids),
             confidence=self.confidence.gather(1, order),
             is_open=self.is_open.gather(1, order) & canvas.editable,
+            drafted=self.drafted.gather(1, order) & canvas.editable,
             beliefs=beliefs,
         )
+
+    def behind(self, deleted: Tensor) -> Tensor:
+        """Slots that a delete among some slots, (B, L) bool, may sweep away: those up to the next drafted token."""
+        return self.canvas.behind(deleted, self.drafted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +115,7 @@ class Denoising:
     draws: Draws
 
     def run(self, canvas: Canvas, limits: Limits) -> Generator[State, None, Denoised]:
-        """Denoises a batch of canvases, whatever their slots hold, and yields it after every step.
+        """Denoises a batch of canvases and yields it after every step. Tokens in their slots count as accepted.
 
         At least one step is made unless the request was cancelled before.
         """
@@ -142,14 +149,16 @@ class Denoising:
 
     @torch.inference_mode()
     def start(self, canvas: Canvas) -> State:
-        """Puts noise into all slots."""
+        """Puts noise into the open slots."""
+        is_open = canvas.open
         noise = self.sampler.noise.draw(canvas.ids.shape, canvas.ids.device, self.draws)
-        canvas = canvas.write(noise, canvas.editable)
+        canvas = canvas.write(noise, is_open)
         return State(
             canvas=canvas,
             whole=canvas.ids,
             confidence=torch.zeros_like(canvas.ids, dtype=torch.float32),
-            is_open=canvas.editable,
+            is_open=is_open,
+            drafted=canvas.editable & ~is_open,
             beliefs=None,
             num_stable_steps=torch.full_like(canvas.ids[:, 0], -1),  # the first guess has none before it to equal
             finished=~canvas.editable.any(1),
@@ -180,7 +189,8 @@ class Denoising:
         num_stable_steps = torch.where(is_same & (state.num_stable_steps >= 0), state.num_stable_steps + 1, 0)
         mean_entropy = (prediction.entropy * undecided).sum(1) / undecided.sum(1).clamp(min=1)
         beliefs = hidden.new_zeros(hidden.shape).index_copy(0, rows, self.denoiser.beliefs(tempered.to(hidden.dtype)))
-        after = State(
+        after = replace(
+            state,
             canvas=canvas,
             whole=whole,
             confidence=torch.where(running, prediction.probability_of(whole), state.confidence),
@@ -194,13 +204,13 @@ class Denoising:
 
     @torch.inference_mode()
     def settle(self, state: State) -> State:
-        """Decides all slots: those from the first delete of a gap on go, the others get their best token."""
+        """Decides all slots: those from the first delete on go, the others get their best token."""
         canvas = state.canvas
         undecided = self.sampler.noise.undecided(canvas)
         state = replace(state, canvas=canvas.write(state.whole, canvas.editable))
         if self.denoiser.config.delete_token_id is not None:
             deleted = canvas.editable & (state.whole == self.denoiser.config.delete_token_id)
-            state = state.drop(canvas.behind(deleted) & (undecided | deleted))
+            state = state.drop(state.behind(deleted) & (undecided | deleted))
         return replace(state, is_open=torch.zeros_like(state.is_open), finished=torch.ones_like(state.finished))
 
     @torch.inference_mode()
@@ -241,10 +251,10 @@ class Denoising:
         return logits / temperatures.masked_fill(is_greedy, 1.0)[:, None], is_greedy
 
     def _drop_surplus(self, state: State, accepted: Tensor) -> State:
-        """Takes out accepted deletes, and with them the open slots behind them in the same gap."""
+        """Takes out accepted deletes, and with them the open slots behind them."""
         if self.denoiser.config.delete_token_id is None:
             return state
         deleted = accepted & (state.canvas.ids == self.denoiser.config.delete_token_id)
         if not bool(deleted.any()):
             return state
-        return state.drop(deleted | (state.canvas.behind(deleted) & state.is_open))
+        return state.drop(deleted | (state.behind(deleted) & state.is_open))

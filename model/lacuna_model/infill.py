@@ -143,15 +143,17 @@ class Infiller:
 
     def _resolve(self, tally: Tally, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
-        layout = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
+        rest = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
         if cancelled():
             return tally.cancelled()
-        prefix = self._encode(tally, layout)
+        prefix = self._encode(tally, rest)
         tally.num_prefix_tokens, tally.num_cached_tokens = prefix.num_tokens, prefix.num_cached_tokens
         sampler = Sampler.of_checkpoint(self.denoiser.config, self.generation, options.temperature)
         draws = SeededDraws.of_seed(options.seed, self.denoiser.device)
         while True:
-            num_slots = self._num_slots(layout, options, len(tally.committed))
+            most = min(rest.max_slots, options.max_tokens - len(tally.committed))
+            layout, rest = rest.split(most)
+            num_slots = self._num_slots(layout, options, most)
             canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)
             began = time.perf_counter()
             denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws)
@@ -166,10 +168,10 @@ class Infiller:
             )
             ranked = self._rank(tally, candidates)
             best, _ = ranked[0]
-            if not self._goes_on(tally, layout, best, max(num_slots)):
+            if not self._goes_on(tally, rest, best, max(num_slots)):
                 return tally.result(self._fills(tally, ranked))
             tally.committed += best[0]
-            prefix = self._encode(tally, layout)
+            prefix = self._encode(tally, rest)
 
     def _encode(self, tally: Tally, layout: Layout) -> Prefix:
         """Reads the text before the gap and what earlier canvases have put into it."""
@@ -179,27 +181,32 @@ class Infiller:
         tally.encode_seconds += time.perf_counter() - began
         return prefix
 
-    def _goes_on(self, tally: Tally, layout: Layout, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
-        """Whether a single gap goes on in a further canvas: the best fill used up all slots, and more are wanted."""
+    def _goes_on(self, tally: Tally, rest: Layout, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
+        """Whether a single gap goes on in a further canvas.
+
+        It does if its draft does, or if the best fill used up all slots and more are wanted.
+        """
         options = tally.request.options
+        draft = rest.drafts[0]
         filled = [token for token, _ in (*tally.committed, *best[0])]
         elapsed_ms = 1000 * (time.perf_counter() - tally.started)
         return (
             tally.request.num_gaps == 1
-            and len(best[0]) == num_slots
+            and (len(draft.tokens) > 0 or (draft.is_open_ended and len(best[0]) == num_slots))
             and len(filled) < options.max_tokens
-            and len(layout.prefix) + len(filled) + layout.length <= self.denoiser.config.max_positions
+            and len(rest.prefix) + len(filled) + rest.length <= self.denoiser.config.max_positions
             and (options.max_lines is None or decode(filled, self.tokenizer).count("\n") < options.max_lines)
             and (options.deadline_ms is None or elapsed_ms + tally.ms_per_step <= options.deadline_ms)
             and (options.max_forwards is None or tally.num_steps < options.max_forwards)
         )
 
-    def _num_slots(self, layout: Layout, options: InfillOptions, num_committed: int) -> list[int]:
-        """Slots of the gaps in each row: several lengths only where the model cannot delete."""
-        most = min(layout.max_slots, options.max_tokens - num_committed)
+    def _num_slots(self, layout: Layout, options: InfillOptions, most: int) -> list[int]:
+        """Slots of the open-ended gaps in each row: several lengths only where the model cannot delete."""
         if self.denoiser.config.delete_token_id is not None:
             return [most] * options.num_candidates
-        return length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))[::-1]
+        least = min((len(draft.tokens) for draft in layout.drafts if draft.is_open_ended), default=most)
+        lengths = length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))
+        return sorted({max(length, least) for length in lengths}, reverse=True)
 
     def _limits(self, tally: Tally, num_rows: int, cancelled: Callable[[], bool]) -> Limits:
         options = tally.request.options

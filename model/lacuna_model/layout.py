@@ -4,7 +4,8 @@ Every piece of text is tokenised apart, so a cursor in the middle of a word cuts
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
 import torch
 
@@ -20,11 +21,37 @@ MIN_SUFFIX_TOKENS = 16
 MIN_SLOTS = 8
 """Slots a gap gets, if it wants them, however long the text between the gaps is."""
 
+MAX_HOLE_SURPLUS = 4
+"""Slots that an open run inside a draft gets beyond those it asks for: what fits there is seldom as long as what did
+not. The model deletes the ones it has no use for."""
+
 END_OF_TURN = 106
 """DiffusionGemma's `<turn|>`, which ended every text it was tuned on."""
 
 MAX_CHARACTERS_PER_TOKEN = 8
 """Longer text is not tokenised only to be cut off again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a gap holds to begin with; one that nothing is known of is all open.
+
+    Attributes:
+        tokens: of the first slots, None for open ones.
+        is_open_ended: more slots may follow them; otherwise the gap ends there.
+    """
+
+    tokens: tuple[int | None, ...] = ()
+    is_open_ended: bool = True
+
+    def slots(self, num_slots: int) -> tuple[int | None, ...]:
+        """The gap's slots: if it is open-ended, `num_slots` or as many as it has tokens."""
+        return self.tokens + (None,) * (num_slots - len(self.tokens)) if self.is_open_ended else self.tokens
+
+    def split(self, num_slots: int) -> tuple["Draft", "Draft"]:
+        """What goes into a canvas with so many slots, and what is left for the next one."""
+        head, rest = self.tokens[:num_slots], self.tokens[num_slots:]
+        return Draft(head, self.is_open_ended and not rest), Draft(rest, self.is_open_ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +62,7 @@ class Layout:
         prefix: tokens before the first gap, at least one.
         anchors: given tokens between the gaps.
         suffix: given tokens behind the last gap, more than fit.
+        drafts: what each gap begins with.
         max_slots: most slots of each gap in one canvas.
         length: length of a canvas, more only where the anchors need it.
         pad_token_id: fills rows that are shorter than others.
@@ -43,6 +71,7 @@ class Layout:
     prefix: tuple[int, ...]
     anchors: tuple[tuple[int, ...], ...]
     suffix: tuple[int, ...]
+    drafts: tuple[Draft, ...]
     max_slots: int
     length: int
     pad_token_id: int
@@ -51,19 +80,29 @@ class Layout:
         """Lays out one row for each number of slots a gap.
 
         Returns:
-            The canvas, its slots still without noise, and each row's number of tokens behind the last gap, (B,) int64.
+            The canvas, its open slots still without noise, and each row's number of tokens behind the last gap, (B,)
+            int64.
         """
         rows: list[list[tuple[int, int]]] = []
         num_suffix_tokens = []
         for slots in num_slots:
-            row = [(self.pad_token_id, 0)] * slots
+            row = self._slots(0, slots)
             for gap, anchor in enumerate(self.anchors, start=1):
                 row += [(token, CLAMPED) for token in anchor]
-                row += [(self.pad_token_id, gap)] * slots
+                row += self._slots(gap, slots)
             head = self.suffix[: max(MIN_SUFFIX_TOKENS, self.length - len(row))]
             rows.append(row + [(token, CLAMPED) for token in head])
             num_suffix_tokens.append(len(head))
         return Canvas.of_rows(rows, self.pad_token_id, device), torch.tensor(num_suffix_tokens, device=device)
+
+    def split(self, num_slots: int) -> tuple["Layout", "Layout"]:
+        """The layout of a canvas with so many slots a gap, and that of whatever canvases follow it."""
+        heads, rests = zip(*(draft.split(num_slots) for draft in self.drafts), strict=True)
+        return replace(self, drafts=heads), replace(self, drafts=rests)
+
+    def _slots(self, gap: int, num_slots: int) -> list[tuple[int, int]]:
+        slots = self.drafts[gap].slots(num_slots)
+        return [(self.pad_token_id if token is None else token, gap) for token in slots]
 
 
 def lay_out(
@@ -76,7 +115,7 @@ def lay_out(
     """Tokenises a request.
 
     Raises:
-        InputError: the text between the gaps is longer than the model can read.
+        InputError: the text between the gaps is longer than the model can read, or a draft than its gap may get.
     """
     before, *between, after = request.segments
     anchors = tuple(tuple(tokenizer.encode(text)) for text in between)
@@ -87,16 +126,39 @@ def lay_out(
     budget = min(max_prefix_tokens, config.max_positions - num_canvas_tokens)
     if budget < MIN_SUFFIX_TOKENS:
         raise InputError(f"The text between the gaps is too long: {num_anchor_tokens} tokens leave no room for others.")
+    can_delete = config.delete_token_id is not None
+    most = request.options.max_tokens if request.num_gaps == 1 else max_slots  # a single gap may take several canvases
     language = tokenizer.language_id(request.language)
     start = (config.bos_token_id, *(() if language is None else (language,)))
     return Layout(
         prefix=(*start, *_end_of_prefix(before, tokenizer, budget - len(start))),
         anchors=anchors,
         suffix=_head_of_suffix(after, tokenizer, config, generation),
+        drafts=tuple(
+            _draft_of(pieces, tokenizer, most, MAX_HOLE_SURPLUS if can_delete else 0)
+            for pieces in request.draft or ((None,),) * request.num_gaps
+        ),
         max_slots=max_slots,
         length=config.canvas_length,
         pad_token_id=config.pad_token_id,
     )
+
+
+def _draft_of(pieces: Sequence[str | None], tokenizer: Tokenizer, max_slots: int, max_surplus: int) -> Draft:
+    """Tokenises a draft and widens the holes in it as far as there is room."""
+    runs = [list(run) for _, run in groupby(pieces, lambda piece: piece is None)]
+    is_open_ended = pieces[-1:] == (None,)
+    if is_open_ended:
+        runs.pop()
+    tokens = [[token for text in run for token in ([None] if text is None else tokenizer.encode(text))] for run in runs]
+    num_tokens = sum(map(len, tokens))
+    if num_tokens > max_slots:
+        raise InputError(f"A draft of {num_tokens} tokens is longer than its gap may get, {max_slots}.")
+    holes = [run for run in tokens if None in run]
+    surplus = min(max_surplus, (max_slots - num_tokens) // max(1, len(holes)))
+    for hole in holes:
+        hole += [None] * surplus
+    return Draft(tuple(chain.from_iterable(tokens)), is_open_ended)
 
 
 def _end_of_prefix(text: str, tokenizer: Tokenizer, budget: int) -> list[int]:

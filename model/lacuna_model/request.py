@@ -52,19 +52,31 @@ class InfillRequest:
         language: of the text, as the tokenizer calls it; unknown ones are read as plain text.
         options: how to fill.
         document: name of the open document, under which its prefix stays cached.
+        draft: what each gap holds to begin with: texts, which count as accepted as any token does, and None for open
+            slots. A run of open slots comes out shorter or a little longer where the checkpoint can delete; at the
+            end of a draft it is as long as the model likes. A draft that ends in text ends its gap. None: all gaps
+            are open.
 
     Raises:
-        InputError: there is no gap.
+        InputError: there is no gap, or the draft is not one of these gaps.
     """
 
     segments: tuple[str, ...]
     language: str = "text"
     options: InfillOptions = InfillOptions()
     document: str = ""
+    draft: tuple[tuple[str | None, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.segments) < 2:
             raise InputError("A request needs the text before and after at least one gap: two segments or more.")
+        if self.draft is None:
+            return
+        if len(self.draft) != self.num_gaps:
+            raise InputError(f"The draft is of {len(self.draft)} gaps, but there are {self.num_gaps}.")
+        longest = max(map(len, self.draft))
+        if longest > self.options.max_tokens:
+            raise InputError(f"A draft of {longest} slots is longer than max_tokens, {self.options.max_tokens}.")
 
     @property
     def num_gaps(self) -> int:

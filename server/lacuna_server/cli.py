@@ -3,19 +3,15 @@
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lacuna_server.commands.bench import bench
-from lacuna_server.commands.doctor import doctor
-from lacuna_server.commands.evaluate import evaluate
-from lacuna_server.commands.fill import fill, protect_standard_input
-from lacuna_server.commands.train import train
-from lacuna_server.errors import UserError
+from lacuna_server import __version__
+from lacuna_server.errors import UserError, is_lack_of_memory
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -24,25 +20,41 @@ MISTAKE = 2
 NUM_DETAILS = 3
 """Details of an error that are shown, of a checkpoint's wrong tensors for example."""
 
-app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-app.command("fill")(fill)
-app.command("doctor")(doctor)
-app.command("eval")(evaluate)
-app.command("bench")(bench)
-app.command(
-    "train",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-)(train)
+COMMANDS = {
+    "fill": "fill",
+    "serve": "serve",
+    "status": "status",
+    "stop": "stop",
+    "engine": "engine",
+    "doctor": "doctor",
+    "eval": "evaluate",
+    "bench": "bench",
+    "train": "train",
+}
+"""What a command is called, and its function in the module of `commands` that has the same name."""
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""For `train`, which has commands of its own."""
+
+
+def _app(named: str) -> typer.Typer:
+    """The command that was named, without loading the others, for editors wait for it; all of them otherwise."""
+    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
+    for name in [named] if named in COMMANDS else COMMANDS:
+        function = COMMANDS[name]
+        run = getattr(import_module(f"lacuna_server.commands.{function}"), function)
+        app.command(name, context_settings=PASSED_ON if name == "train" else None)(run)
+    app.callback(invoke_without_command=True)(_lacuna)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"lacuna {version('lacuna')}")
+        print(f"lacuna {__version__}")
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
-def lacuna(
+def _lacuna(
     context: typer.Context,
     show_version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -62,12 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _replace_closed_outputs()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["fill"]:
+        from lacuna_server.commands.fill import protect_standard_input
+
         given = protect_standard_input(given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not stop us
     try:
-        result = app(given, prog_name="lacuna", standalone_mode=False)
+        result = _app(given[0] if given else "")(given, prog_name="lacuna", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -97,11 +111,9 @@ def _explain(error: Exception) -> str | None:
     match error:
         case typer.TyperException():
             return error.format_message()
-        case UserError():
-            return str(error)
-        case LacunaError():
+        case UserError() | LacunaError():
             return _in_one_line(str(error))
-        case _ if _is_lack_of_memory(error):
+        case _ if is_lack_of_memory(error):
             return "There is not enough memory; try fewer --candidates, fewer --max-tokens or another --device."
         case OSError(strerror=str(reason), filename=str() | os.PathLike() as name):
             return f"{name}: {reason}"
@@ -116,12 +128,3 @@ def _in_one_line(message: str) -> str:
     shown = "; ".join(details[:NUM_DETAILS])
     rest = f" and {len(details) - NUM_DETAILS} more" if len(details) > NUM_DETAILS else ""
     return f"{first} {shown}{rest}".rstrip()
-
-
-def _is_lack_of_memory(error: Exception) -> bool:
-    """Whether Python, a device or the processor ran out of memory; torch, which may be absent, goes by its names."""
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
-    )

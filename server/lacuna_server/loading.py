@@ -27,14 +27,17 @@ class Report(Protocol):
 def progress_bar(
     what: str, console: Console, *, in_bytes: bool = False, patience: float = PATIENCE
 ) -> Iterator[Report]:
-    """Yields a function that reports progress; a bar appears on a terminal after `patience` seconds."""
+    """Yields a function that reports progress; a bar appears on a terminal after `patience` seconds.
+
+    A total of 0 stands for one that is not known yet.
+    """
     amount: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
     bar = Progress(TextColumn(what), BarColumn(), amount, console=console, transient=True)
     task = bar.add_task(what)
     patient_until = time.monotonic() + patience
 
     def report(done: int, total: int, /) -> None:
-        bar.update(task, completed=done, total=total)
+        bar.update(task, completed=done, total=total or None)
         if console.is_terminal and time.monotonic() >= patient_until:
             bar.start()
 

@@ -1,14 +1,12 @@
 """How gaps look on a terminal: the text around them dimmed, the fill in colour, empty slots as blocks."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, Token
+from lacuna_server.engine.protocol import FillOut, ResultEvent, StepEvent, TokenOut
 
 EMPTY_SLOT = "░"
 NEWLINE = "⏎"
@@ -32,24 +30,24 @@ def visible(text: str) -> str:
     return text.translate(_VISIBLE)
 
 
-def fill_texts(fill: "Fill") -> list[Text]:
+def fill_texts(fill: FillOut) -> list[Text]:
     """The fill of every gap, its uncertain tokens in another colour."""
     return [_fill_text(text, tokens) for text, tokens in zip(fill.texts, fill.tokens, strict=True)]
 
 
-def _fill_text(text: str, tokens: Sequence["Token"]) -> Text:
-    parts = [(token.text, token.confidence) for token in tokens]
+def _fill_text(text: str, tokens: Sequence[TokenOut]) -> Text:
+    parts = [(token.text or "", token.confidence) for token in tokens]
     if "".join(part for part, _ in parts) != text:  # cut lines, or a character that several tokens share
         return Text(visible(text), _CERTAIN)
     return Text.assemble(*((visible(part), _style(confidence)) for part, confidence in parts))
 
 
-def step_texts(step: "DenoisingStep") -> list[Text]:
+def step_texts(step: StepEvent) -> list[Text]:
     """Every gap of a canvas that is being denoised."""
     return [Text.assemble(*map(_slot_part, gap)) for gap in step.gaps]
 
 
-def _slot_part(slot: "Slot") -> tuple[str, Style]:
+def _slot_part(slot: TokenOut) -> tuple[str, Style]:
     return (EMPTY_SLOT, _EMPTY) if slot.text is None else (visible(slot.text), _style(slot.confidence))
 
 
@@ -99,13 +97,18 @@ def one_line(middles: Sequence[Text]) -> str:
     return f" {ELISION} ".join(middle.plain.replace("\n", NEWLINE) for middle in middles)
 
 
-def figures(result: "InfillResult") -> str:
+def figures(result: ResultEvent) -> str:
     """What a fill took, in one line."""
     return (
         f"{_count(result.num_steps, 'step')}, {_count(result.num_forwards, 'forward')}, "
-        f"{_count(result.num_tokens, 'token')} ({result.tokens_per_forward:.1f} a forward), "
-        f"{result.timing.total_ms:.0f} ms, {result.stop_reason}"
+        f"{_count(result.num_tokens, 'token')} ({tokens_per_forward(result):.1f} a forward), "
+        f"{result.total_ms:.0f} ms, {result.stop_reason}"
     )
+
+
+def tokens_per_forward(result: ResultEvent) -> float:
+    """Tokens of the best fill for each forward pass."""
+    return result.num_tokens / result.num_forwards if result.num_forwards else 0.0
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,7 +1,8 @@
 import os
 import subprocess
 import sysconfig
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,18 @@ SCRIPT = Path(sysconfig.get_path("scripts")) / "lacuna"
 SPECIAL_TOKENS = ("<pad>", "<eos>", "<bos>", "<delete>", "<mask>", "<|python|>")
 
 Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engines() -> Iterator[None]:
+    """Keeps the engines that tests start apart from the user's, and ends them with the tests."""
+    with tempfile.TemporaryDirectory(prefix="lacuna-") as name, pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+            directory = Path(name, variable)
+            directory.mkdir(mode=0o700)
+            patch.setenv(variable, str(directory))
+        yield
+        subprocess.run([SCRIPT, "stop"], stdout=subprocess.DEVNULL, check=True)
 
 
 @pytest.fixture(scope="session")

@@ -95,7 +95,7 @@ def test_lack_of_memory(
             raise error
         torch.empty(2**62, dtype=torch.uint8)
 
-    monkeypatch.setattr(cli, "app", run_out_of_memory)
+    monkeypatch.setattr(cli, "_app", lambda named: run_out_of_memory)
     assert cli.main(["fill", "x.py:1:1"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""

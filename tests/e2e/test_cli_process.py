@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lacuna_server.cli import app, main
+from lacuna_server.cli import COMMANDS, main
 
 SCRIPT = Path(sys.executable).parent / "lacuna"
 Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -17,7 +17,9 @@ Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
 HEAVY = "import sys; from lacuna_server.cli import main; code = main({arguments}); print(*sys.modules); sys.exit(code)"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["fill", "--help"], ["--version"], ["fill", "nowhere.py:1:1"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["fill", "--help"], ["--version"], ["status"], ["stop"], ["fill", "nowhere.py:1:1"]]
+)
 def test_answers_without_the_model_do_not_import_it(arguments: list[str]) -> None:
     code = HEAVY.format(arguments=arguments)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -29,9 +31,14 @@ def test_answers_without_the_model_do_not_import_it(arguments: list[str]) -> Non
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     shown = capsys.readouterr().out
-    names = [command.name for command in app.registered_commands]
-    assert names == ["fill", "doctor", "eval", "bench", "train"]
-    assert all(f"\n  {name} " in shown for name in names)
+    assert all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+def test_a_command_loads_no_other() -> None:
+    code = HEAVY.format(arguments=["serve", "--help"])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {module for module in done.stdout.splitlines()[-1].split() if module.startswith("lacuna_server.commands.")}
+    assert loaded == {"lacuna_server.commands.serve"}
 
 
 def test_version(lacuna: Lacuna) -> None:

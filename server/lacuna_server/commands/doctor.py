@@ -1,5 +1,6 @@
 """`lacuna doctor`: what this installation consists of, and whether it can fill a gap."""
 
+import asyncio
 import json
 import os
 import platform
@@ -70,6 +71,7 @@ def _examine(checkpoint: Path | None, device: str, log: Console) -> Iterator[Fin
     yield _look("packages", lambda: ", ".join(f"{name} {version(name)}" for name in PACKAGES))
     yield _look("memory", _memory)
     yield _look("devices", _devices)
+    yield _look("engines", _engines)
     loaded: list[Infiller] = []
 
     def load() -> str:
@@ -105,6 +107,14 @@ def _devices() -> str:
         name = torch.cuda.get_device_name(index)
         found.append(f"cuda:{index} ({name}, {_gibibytes(free)} of {_gibibytes(total)} free)")
     return ", ".join(found)
+
+
+def _engines() -> str:
+    from lacuna_server.engine.running import find_running
+
+    found = asyncio.run(find_running())
+    described = (f"{each.status.state} on {each.status.device}" if each.status else each.problem for each in found)
+    return ", ".join(described) or "none runs; the next fill starts one"
 
 
 def _describe(infiller: "Infiller", checkpoint: Path | None) -> str:

@@ -1,29 +1,29 @@
 """`lacuna fill`: fills the gap at a position, a selection, or the marked gaps of a file."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from lacuna_server.commands.options import AsJson, Checkpoint, Device, MaxLines, MaxTokens, Seed
+from lacuna_server.engine.protocol import FillCall, FillOut, ResultEvent
 from lacuna_server.errors import UserError
 from lacuna_server.files import STANDARD_INPUT, read_source, replace_file
+from lacuna_server.filling import ask_engine, fill_here
 from lacuna_server.gaps import DEFAULT_MARKER, Gaps, find_gaps
 from lacuna_server.languages import LANGUAGES, check_language, language_of
-from lacuna_server.loading import load_infiller
 from lacuna_server.positions import parse_position, parse_target
-from lacuna_server.render import figures, fill_texts, has_colour, in_context, visible
-from lacuna_server.steps import show_steps
-
-if TYPE_CHECKING:
-    from lacuna_model.result import Fill, InfillResult
+from lacuna_server.render import figures, fill_texts, has_colour, in_context, tokens_per_forward, visible
+from lacuna_server.steps import steps_shown
 
 NUM_CONTEXT_LINES = 3
 """Lines shown around a fill on a terminal."""
@@ -54,10 +54,10 @@ class Outcome:
 
     gaps: Gaps
     language: str
-    result: "InfillResult"
+    result: ResultEvent
 
     @property
-    def best(self) -> "Fill":
+    def best(self) -> FillOut:
         """The fill that is printed, or written to the file."""
         return self.result.fills[0]
 
@@ -95,6 +95,9 @@ def fill(
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    no_engine: Annotated[
+        bool, typer.Option("--no-engine", help="Load the model for this fill alone; start and ask no engine.")
+    ] = False,
     in_place: Annotated[bool, typer.Option("--in-place", "-i", help="Write the fill into the file.")] = False,
     as_json: AsJson = False,
     with_steps: Annotated[
@@ -130,19 +133,19 @@ def fill(
     log = Console(stderr=True, highlight=False, emoji=False)
     if context is None and output.is_terminal:
         context = NUM_CONTEXT_LINES
-    infiller = load_infiller(checkpoint, device, log)
-
-    from lacuna_model.request import InfillOptions, InfillRequest  # loaded with the model anyway
-
-    options = InfillOptions(
+    call = FillCall(
+        gaps.segments,
+        chosen_language,
+        client=f"lacuna fill {os.getpid()}",  # of its own, for nobody's newer call replaces this one
         max_tokens=max_tokens,
         max_lines=max_lines,
         num_candidates=candidates,
         deadline_ms=deadline_ms,
         seed=seed,
+        steps=with_steps,
     )
-    request = InfillRequest(gaps.segments, chosen_language, options)
-    result = show_steps(infiller.run(request), gaps, log) if with_steps else infiller.infill(request)
+    shown = steps_shown(gaps, log) if with_steps else nullcontext(lambda _: None)
+    result = (fill_here if no_engine else ask_engine)(call, checkpoint, device, log, shown)
     outcome = Outcome(gaps, chosen_language, result)
 
     if in_place:
@@ -179,7 +182,7 @@ def _print_in_context(outcome: Outcome, num_lines: int, console: Console) -> Non
 
 def _document(outcome: Outcome) -> dict[str, Any]:
     """What `--json` prints. Fills are as they would stand in the file; times are in milliseconds."""
-    result, timing = outcome.result, outcome.result.timing
+    result = outcome.result
     path: Path | None = outcome.gaps.source.path
     return {
         "file": None if path is None else str(path),
@@ -202,14 +205,15 @@ def _document(outcome: Outcome) -> dict[str, Any]:
         "num_steps": result.num_steps,
         "num_forwards": result.num_forwards,
         "num_tokens": result.num_tokens,
-        "tokens_per_forward": result.tokens_per_forward,
+        "tokens_per_forward": tokens_per_forward(result),
         "num_prefix_tokens": result.num_prefix_tokens,
         "num_cached_tokens": result.num_cached_tokens,
         "stop_reason": result.stop_reason,
         "timing_ms": {
-            "encode": timing.encode_ms,
-            "denoise": timing.denoise_ms,
-            "rank": timing.rank_ms,
-            "total": timing.total_ms,
+            "queue": result.queue_ms,
+            "encode": result.encode_ms,
+            "denoise": result.denoise_ms,
+            "rank": result.rank_ms,
+            "total": result.total_ms,
         },
     }

@@ -65,13 +65,17 @@ def test_drop_equals_leaving_positions_out(given_rows: list[Row], seed: int) -> 
         assert from_where[: len(places)] == places
 
 
-@given(rows(), st.integers(0, 1000))
-def test_behind_equals_a_walk_from_left_to_right(given_rows: list[Row], seed: int) -> None:
+@given(rows(), st.integers(0, 1000), st.booleans())
+def test_behind_equals_a_walk_from_left_to_right(given_rows: list[Row], seed: int, has_fences: bool) -> None:
     canvas = Canvas.of_rows(given_rows, PAD, CPU)
     slots = random_slots(canvas, seed)
-    for row, gaps, marked in zip(canvas.behind(slots).tolist(), canvas.gaps.tolist(), slots.tolist(), strict=True):
+    fences = random_slots(canvas, seed + 1) & has_fences
+    columns = (canvas.behind(slots, fences), canvas.gaps, slots, fences)
+    for row, gaps, marked, fenced in zip(*(column.tolist() for column in columns), strict=True):
         met: set[int] = set()
-        for is_behind, gap, is_marked in zip(row, gaps, marked, strict=True):
+        for is_behind, gap, is_marked, is_fence in zip(row, gaps, marked, fenced, strict=True):
+            if is_fence:
+                met.discard(gap)
             if is_marked:
                 met.add(gap)
             assert is_behind == (gap in met)

@@ -3,8 +3,9 @@ import io
 import pytest
 from rich.console import Console
 from rich.text import Text
+from scripted_engine import result
 
-from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, Timing, Token
+from lacuna_server.engine.protocol import FillOut, StepEvent, TokenOut
 from lacuna_server.render import figures, fill_texts, has_colour, in_context, one_line, step_texts, visible
 
 TEN_LINES = "".join(f"{number}\n" for number in range(10))
@@ -42,21 +43,21 @@ def test_only_given_text_is_dimmed() -> None:
 
 
 def test_uncertain_tokens_differ_from_certain_ones() -> None:
-    tokens = (Token("a", 0.9), Token("b", 0.2))
-    (text,) = fill_texts(Fill(("ab",), (tokens,), 0.0))
+    tokens = (TokenOut("a", 0.9), TokenOut("b", 0.2))
+    (text,) = fill_texts(FillOut(("ab",), (tokens,), 0.0))
     assert text.plain == "ab"
     certain, uncertain = (span.style for span in text.spans)
     assert certain != uncertain
 
 
 def test_tokens_that_do_not_add_up_give_way_to_the_text() -> None:
-    tokens = (Token("\ufffd", 0.9), Token("\ufffd", 0.2))
-    (text,) = fill_texts(Fill(("é",), (tokens,), 0.0))
+    tokens = (TokenOut("\ufffd", 0.9), TokenOut("\ufffd", 0.2))
+    (text,) = fill_texts(FillOut(("é",), (tokens,), 0.0))
     assert text.plain == "é"
 
 
 def test_steps_show_open_slots() -> None:
-    step = DenoisingStep(1, ((Slot("a\n", 0.9), Slot(None, 0.0)), (Slot(None, 0.0),)))
+    step = StepEvent(1, ((TokenOut("a\n", 0.9), TokenOut(None, 0.0)), (TokenOut(None, 0.0),)))
     assert [text.plain for text in step_texts(step)] == ["a\n░", "░"]
     assert one_line(step_texts(step)) == "a⏎░ ⋮ ░"
 
@@ -67,5 +68,6 @@ def test_nothing_reaches_the_terminal_as_a_command() -> None:
 
 
 def test_figures_count() -> None:
-    result = InfillResult((), 1, 2, 3, 100, 0, "stable", Timing(1.0, 2.0, 3.0, 6.4))
-    assert figures(result) == "1 step, 2 forwards, 3 tokens (1.5 a forward), 6 ms, stable"
+    assert figures(result("x", num_steps=1, num_forwards=2, num_tokens=3, total_ms=6.4)) == (
+        "1 step, 2 forwards, 3 tokens (1.5 a forward), 6 ms, stable"
+    )

@@ -1,0 +1,63 @@
+"""From gaps in a document to an edit that fills all of them, or to the reason why there is none."""
+
+from collections.abc import Sequence
+
+from lsprotocol.types import WorkspaceEdit
+
+from lacuna_server.context import build_context
+from lacuna_server.documents import OpenDocument
+from lacuna_server.engine.protocol import FillCall
+from lacuna_server.extent import choose_extent
+from lacuna_server.mirror import Window
+from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.reasons import Reason
+from lacuna_server.replies import workspace_edit
+from lacuna_server.session import Session
+
+CHARACTERS_A_TOKEN = 2
+"""Tokens asked for in the place of a text: more than it has, about 3.5 characters each, as its length is no limit."""
+
+
+async def fill_gaps(
+    session: Session, document: OpenDocument, window: Window, gaps: Sequence[tuple[int, int]]
+) -> WorkspaceEdit | Reason:
+    """Fills gaps of a document in one canvas.
+
+    Args:
+        session: whose document it is.
+        document: where the gaps are.
+        window: the part of it that is looked at.
+        gaps: offsets in the window, (start, end), in order.
+    """
+    if (reason := session.reason_to_leave_alone(document)) is not None:
+        return reason
+    (start, _), (_, end) = gaps[0], gaps[-1]
+    block = choose_extent(window.text[:start], window.text[end:], document.language_id, "block")
+    longest = max(end - start for start, end in gaps)
+    neighbours = neighbours_of(session, document, window, (start, end))
+    context = build_context(
+        window.text,
+        gaps,
+        language=document.language,
+        path=session.shown_path(document) if neighbours else None,
+        neighbours=neighbours,
+    )
+    call = FillCall(
+        context.segments,
+        language=document.language,
+        client=session.name,
+        document=f"{document.key}#edit",  # does not supersede what is asked for at the cursor
+        max_tokens=max(block.max_tokens, longest // CHARACTERS_A_TOKEN),
+    )
+    result = await session.connection.fill(call)
+    if isinstance(result, Reason):
+        return result
+    if session.is_outdated(document):
+        return Reason.SUPERSEDED
+    if not result.fills:
+        return Reason.EMPTY
+    changes = [
+        (window.point(start), window.point(end), text)
+        for (start, end), text in zip(gaps, result.fills[0].texts, strict=True)
+    ]
+    return workspace_edit(session, document, changes)

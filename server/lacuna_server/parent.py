@@ -1,0 +1,29 @@
+"""Ends this process when the editor that started it is gone, however it went."""
+
+import asyncio
+import os
+import sys
+
+LOOK_SECONDS = 1.0
+
+ORPHANED = 1
+"""Our exit code then."""
+
+
+async def end_with(process_id: int) -> None:
+    """Waits for a process to end, and ends ours. On Windows the pipe between both, which breaks, has to do."""
+    if sys.platform == "win32":
+        return
+    while _is_alive(process_id):
+        await asyncio.sleep(LOOK_SECONDS)
+    os._exit(ORPHANED)  # in the proper way, we would wait for a thread that reads what nobody will write
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,77 @@
+"""Suggestions and edits as the protocol has them."""
+
+from collections.abc import Sequence
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from lacuna_server.documents import OpenDocument
+from lacuna_server.mirror import Encoding, Point, Text
+from lacuna_server.pipeline import View
+from lacuna_server.session import Session
+from lacuna_server.suggestion import Suggestion
+
+ACCEPTED_COMMAND = "lacuna.accepted"
+
+
+def open_document(session: Session, identifier: types.TextDocumentIdentifier) -> OpenDocument:
+    """A document by its URI. Raises JsonRpcInvalidParams when it is not open."""
+    try:
+        return session.documents[identifier.uri]
+    except KeyError:
+        raise JsonRpcInvalidParams("The document is not open.") from None
+
+
+def point_of(session: Session, document: OpenDocument, position: types.Position) -> Point:
+    """The place that a client's position stands for."""
+    return document.text.point(position.line, position.character, session.editor.encoding)
+
+
+def range_of(text: Text, start: Point, end: Point, encoding: Encoding) -> types.Range:
+    """A range as a client counts."""
+    return types.Range(
+        types.Position(start.line, text.character(start, encoding)),
+        types.Position(end.line, text.character(end, encoding)),
+    )
+
+
+def inline_item(
+    session: Session, document: OpenDocument, start: Point, end: Point, text: str
+) -> types.InlineCompletionItem:
+    """A text as ghost text in the place of a range. A client runs its command once all of it was accepted."""
+    accepted = {"textDocument": {"uri": document.uri}, "length": len(text)}
+    return types.InlineCompletionItem(
+        insert_text=localized(text, document),
+        range=range_of(document.text, start, end, session.editor.encoding),
+        command=types.Command("Suggestion accepted", ACCEPTED_COMMAND, arguments=[accepted]),
+    )
+
+
+def inline_items(
+    session: Session, document: OpenDocument, view: View, suggestions: Sequence[Suggestion]
+) -> list[types.InlineCompletionItem]:
+    """Suggestions as ghost text."""
+    return [
+        inline_item(session, document, view.window.point(found.start), view.window.point(found.end), found.insert_text)
+        for found in suggestions
+    ]
+
+
+def workspace_edit(
+    session: Session, document: OpenDocument, changes: Sequence[tuple[Point, Point, str]]
+) -> types.WorkspaceEdit:
+    """An edit of one document that tells, where the client can read it, which version it is for."""
+    encoding = session.editor.encoding
+    edits = [
+        types.TextEdit(range_of(document.text, start, end, encoding), localized(new, document))
+        for start, end, new in changes
+    ]
+    if session.editor.takes_versioned_edits:
+        identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
+    return types.WorkspaceEdit(changes={document.uri: edits})
+
+
+def localized(text: str, document: OpenDocument) -> str:
+    """A text with the line breaks of a document."""
+    return text.replace("\n", document.text.newline)

@@ -1,0 +1,135 @@
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from scripted_editor import Connect, capabilities
+from scripted_engine import Answer, ScriptedEngine, result
+
+from lacuna_server.engine.protocol import FillOut, TokenOut
+
+URI = "file:///work/x.py"
+DOCUMENT = {"uri": URI}
+VERSIONED = capabilities(
+    workspace=types.WorkspaceClientCapabilities(
+        apply_edit=True, workspace_edit=types.WorkspaceEditClientCapabilities(document_changes=True)
+    )
+)
+
+
+def place(line: int, character: int) -> dict[str, int]:
+    return {"line": line, "character": character}
+
+
+def change(start: tuple[int, int], end: tuple[int, int], text: str) -> dict[str, Any]:
+    return {"range": {"start": place(*start), "end": place(*end)}, "newText": text}
+
+
+async def test_a_selection_is_filled(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("new\nlines")))
+    editor.open("first = '🙂' + old\r\nsecond = 2\r\n")
+    await editor.is_ready()
+    selection = {"start": place(0, 15), "end": place(0, 18)}
+    filled = await editor.ask("fillSelection", textDocument=DOCUMENT, range=selection)
+    assert filled["edit"] == {"changes": {URI: [change((0, 15), (0, 18), "new\r\nlines")]}}
+    assert engine.calls[0].segments == ("first = '🙂' + ", "\nsecond = 2\n")
+
+
+async def test_marked_gaps_are_filled_in_one_canvas(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect(capabilities=VERSIONED)
+    engine.answers.append(Answer(result("left", "right")))
+    editor.open("def add(<FILL>, b):\n    return <FILL>\n")
+    await editor.is_ready()
+    filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
+    (edit,) = filled["edit"]["documentChanges"]
+    assert edit["textDocument"] == {"uri": URI, "version": 1}
+    assert edit["edits"] == [change((0, 8), (0, 14), "left"), change((1, 11), (1, 17), "right")]
+    (call,) = engine.calls
+    assert call.segments == ("def add(", ", b):\n    return ", "\n")
+
+
+async def test_a_command_makes_the_edit(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect(capabilities=VERSIONED)
+    editor.open("value = <FILL>\n")
+    await editor.is_ready()
+    params = types.ExecuteCommandParams("lacuna.fillGaps", [{"textDocument": DOCUMENT}])
+    await editor.client.workspace_execute_command_async(params)
+    (edit,) = editor.edits
+    assert edit.document_changes
+
+
+async def test_a_document_without_proper_gaps_stays(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    for text in ("nothing marked", "a <FILL><FILL> b", ""):
+        editor.open(text)
+        filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
+        assert (filled["edit"], filled["reason"]) == (None, "no-gaps")
+        assert filled["message"].startswith("x.py has ")
+
+
+async def test_an_edit_for_an_older_text_is_not_made(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    gate = threading.Event()
+    engine.answers.append(Answer(result("new"), gate=gate))
+    editor.open("value = <FILL>\n")
+    await editor.is_ready()
+    asked = asyncio.create_task(editor.ask("fillGaps", textDocument=DOCUMENT))
+    await editor.until(lambda: len(engine.calls) == 1)
+    editor.type("x", types.Position(0, 0), version=2)
+    await editor.ask("status")  # has been answered, so the edit has been made
+    gate.set()
+    filled = await asked
+    assert (filled["edit"], filled["reason"]) == (None, "superseded")
+
+
+@pytest.mark.parametrize(
+    ("length", "text"), [("line", "a = 1"), (2, "a = 1\n    b = 2"), ("block", "a = 1\n    b = 2\n    c = 3")]
+)
+async def test_a_suggestion_of_a_given_length(connect: Connect, engine: ScriptedEngine, length: Any, text: str) -> None:
+    editor = await connect({"length": "line"})
+    engine.answers.append(Answer(result("a = 1\n    b = 2\n    c = 3")))
+    cursor = editor.open("def run():\n    <|>\n")
+    await editor.is_ready()
+    position = place(cursor.line, cursor.character)
+    suggested = await editor.ask("complete", textDocument=DOCUMENT, position=position, length=length)
+    assert [item["insertText"] for item in suggested["items"]] == [text]
+
+
+async def test_alternatives_are_distinct(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    fills = tuple(FillOut((text,), ((TokenOut(text, 0.9),),), 0.0) for text in ("left", "right", "left", ""))
+    engine.answers.append(Answer(result(fills=fills)))
+    editor.open("value = compute()\n")
+    await editor.is_ready()
+    suggested = await editor.ask("alternatives", textDocument=DOCUMENT, position=place(0, 16), count=4)
+    assert [item["insertText"] for item in suggested["items"]] == ["left", "right"]
+    assert engine.calls[0].num_candidates == 4
+
+
+async def test_an_explicit_request_that_brings_nothing_says_why(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("")))
+    editor.open("value = compute()\n")
+    await editor.is_ready()
+    suggested = await editor.ask("complete", textDocument=DOCUMENT, position=place(0, 16))
+    assert suggested == {"items": [], "reason": "empty", "message": "nothing belongs there"}
+    report = await editor.ask("status")
+    assert [(answer["uri"], answer["reason"]) for answer in report["emptyAnswers"]] == [(URI, "empty")]
+    assert report["engine"]["state"] == "ready"
+
+
+async def test_feedback_is_counted(connect: Connect) -> None:
+    editor = await connect()
+    for name, params in (
+        ("shown", {}),
+        ("shown", {}),
+        ("accepted", {"length": 3}),
+        ("accepted", {"length": -1}),
+        ("rejected", {}),
+    ):
+        editor.client.protocol.notify(f"lacuna/{name}", {"textDocument": DOCUMENT} | params)
+    editor.client.protocol.notify("lacuna/rejected", None)
+    tally = (await editor.ask("status"))["tally"]
+    assert tally == {"shown": 2, "accepted": 2, "acceptedCharacters": 3, "rejected": 1}

@@ -1,0 +1,64 @@
+import asyncio
+from typing import Any
+
+from lsprotocol import types
+from scripted_editor import INVOKED, PATIENCE, Connect, capabilities
+from scripted_engine import ScriptedEngine
+
+ASKABLE = capabilities(workspace=types.WorkspaceClientCapabilities(configuration=True))
+
+
+async def test_bad_settings_are_told_once_and_change_nothing(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"automatik": 1, "length": "long"})
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor)
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams({"lacuna": {"length": "long"}}))
+    problems = (await editor.ask("status"))["problems"]
+    assert len(problems) == 2
+    (message,) = editor.client.messages
+    assert message.type is types.MessageType.Warning
+    assert "lacuna.automatik" in message.message and "lacuna.length" in message.message
+
+
+async def test_settings_that_an_editor_sends(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    sent: list[Any] = [{"lacuna": {"enable": {"python": False}}}, {"other": 1}, None, "x", {"lacuna": None}]
+    for settings in sent:
+        editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+        is_on = bool(await editor.suggest(cursor, kind=INVOKED))
+        assert is_on == (settings != sent[0])
+
+
+async def test_settings_that_an_editor_is_asked_for(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect(capabilities=ASKABLE)
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor, kind=INVOKED)
+    editor.client.set_configuration({"enable": {"python": False}}, section="lacuna")
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+    async with asyncio.timeout(PATIENCE):
+        while await editor.suggest(cursor, kind=INVOKED):
+            pass
+    assert editor.reasons[-1] == "disabled"
+
+
+async def test_no_log_holds_code(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"log": {"level": "debug", "editor": True}})
+    cursor = editor.open("secret_value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor)
+    assert await editor.suggest(types.Position(0, 3)) == []
+    logged = "\n".join(message.message for message in editor.client.log_messages)
+    assert "the cursor is inside a word" in logged
+    assert "secret" not in logged
+
+
+async def test_logs_hold_code_when_asked_to(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"log": {"level": "debug", "editor": True, "content": True}})
+    cursor = editor.open("secret_value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor)
+    assert any("secret_value" in message.message for message in editor.client.log_messages)

@@ -1,0 +1,180 @@
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from lacuna_model.infill import Infiller
+from lacuna_model.request import InfillOptions, InfillRequest
+from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent, WarmCall
+from lacuna_server.engine.refusals import RefusedError
+from lacuna_server.engine.worker import ModelStatus, Worker
+
+PREFIX = "def add(left, right):\n    return "
+CALL = FillCall((PREFIX, "\n"), "python", "me", "doc", max_tokens=8, seed=3)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Worker:
+    """Has loaded the embedded model; a thread knows of no event loop, so that all tests can share it."""
+    worker = Worker(None, "cpu")
+    assert worker.status == ModelStatus("embedded", "cpu", "loading")
+    asyncio.run(worker.load())
+    return worker
+
+
+def ignore(_: StepEvent) -> None:
+    pass
+
+
+async def fill(worker: Worker, call: FillCall, cancelled: Callable[[], bool] = lambda: False) -> ResultEvent:
+    return await worker.fill(call, ignore, cancelled)
+
+
+def test_loading_counts_bytes(worker: Worker) -> None:
+    status = worker.status
+    assert (status.state, status.checkpoint, status.device, status.message) == ("ready", "embedded", "cpu", "")
+    assert status.loaded_bytes == status.total_bytes > 1_000_000
+
+
+async def test_a_fill_is_what_the_model_says(worker: Worker) -> None:
+    options = InfillOptions(max_tokens=8, num_candidates=2, seed=3)
+    expected = Infiller.load(device="cpu").infill(InfillRequest(CALL.segments, "python", options))
+    event = await fill(worker, FillCall(CALL.segments, "python", max_tokens=8, num_candidates=2, seed=3))
+    assert [each.texts for each in event.fills] == [each.texts for each in expected.fills]
+    assert [token.text for token in event.fills[0].tokens[0]] == [token.text for token in expected.fills[0].tokens[0]]
+    assert (event.stop_reason, event.num_steps, event.num_forwards, event.num_tokens, event.num_prefix_tokens) == (
+        expected.stop_reason,
+        expected.num_steps,
+        expected.num_forwards,
+        expected.num_tokens,
+        expected.num_prefix_tokens,
+    )
+    assert event.queue_ms == 0
+    assert event.encode_ms + event.denoise_ms + event.rank_ms <= event.total_ms
+
+
+async def test_steps_come_to_the_event_loop_if_they_are_asked_for(worker: Worker) -> None:
+    events: list[StepEvent] = []
+    threads: set[int] = set()
+
+    def emit(event: StepEvent) -> None:
+        events.append(event)
+        threads.add(threading.get_ident())
+
+    call = FillCall(CALL.segments, "python", max_tokens=8, steps=True)
+    result = await worker.fill(call, emit, lambda: False)
+    assert [event.step for event in events] == list(range(1, result.num_steps + 1))
+    assert threads == {threading.get_ident()}
+    assert any(token.text is None for token in events[0].gaps[0])
+    await worker.fill(CALL, emit, lambda: False)
+    assert len(events) == result.num_steps
+
+
+async def test_the_event_loop_goes_on_during_a_fill(worker: Worker) -> None:
+    task = asyncio.create_task(fill(worker, CALL))
+    num_turns = 0
+    while not task.done():
+        await asyncio.sleep(0)
+        num_turns += 1
+    assert num_turns > 2
+    assert task.result().fills
+
+
+async def test_cancelling_ends_before_the_next_step(worker: Worker) -> None:
+    is_cancelled = threading.Event()
+    call = FillCall(CALL.segments, "python", max_tokens=8, steps=True)
+    result = await worker.fill(call, lambda _: is_cancelled.set(), is_cancelled.is_set)
+    full = await fill(worker, call)
+    assert (result.stop_reason, result.fills) == ("cancelled", ())
+    assert 1 <= result.num_steps < full.num_steps
+    never_begun = await fill(worker, call, lambda: True)
+    assert (never_begun.stop_reason, never_begun.num_steps) == ("cancelled", 0)
+
+
+async def test_a_warm_prefix_is_not_encoded_again(worker: Worker) -> None:
+    prefix = "".join(f"warm_{number} = {number}\n" for number in range(20))
+    await worker.warm(WarmCall(prefix, "python", "me", "warm"))
+    result = await fill(worker, FillCall((prefix, "\n"), "python", "me", "warm", max_tokens=4))
+    assert result.num_cached_tokens == result.num_prefix_tokens > 20
+
+
+async def test_documents_of_two_clients_are_two(worker: Worker) -> None:
+    mine, other = ("".join(f"{name}_{number} = {number}\n" for number in range(20)) for name in ("mine", "other"))
+    await worker.warm(WarmCall(mine, "python", "me", "doc"))
+    await worker.warm(WarmCall(other, "python", "you", "doc"))
+    result = await fill(worker, FillCall((mine, "\n"), "python", "me", "doc", max_tokens=4))
+    assert result.num_cached_tokens == result.num_prefix_tokens
+
+
+async def test_a_draft_is_where_the_model_begins(worker: Worker) -> None:
+    call = FillCall(CALL.segments, "python", max_tokens=8, draft=(("left", " +", " right"),), steps=True)
+    first: list[StepEvent] = []
+    await worker.fill(call, first.append, lambda: False)
+    assert "".join(token.text or "?" for token in first[0].gaps[0]) == "left + right"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        FillCall(("", "between " * 10_000, "")),
+        FillCall(("", ""), max_tokens=2, draft=(("many words in one", None),)),
+    ],
+)
+async def test_what_the_model_cannot_take_is_refused(worker: Worker, call: FillCall) -> None:
+    with pytest.raises(RefusedError) as error:
+        await fill(worker, call)
+    assert error.value.refusal.kind == "invalid"
+    assert (await fill(worker, CALL)).fills
+
+
+async def test_too_little_memory_is_explained_and_survived(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: object) -> None:
+        raise torch.OutOfMemoryError("tried to allocate 1 TiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Infiller, "run", exhaust)
+        with pytest.raises(RefusedError, match="not enough memory on cpu") as error:
+            await fill(worker, CALL)
+    assert error.value.refusal.kind == "internal"
+    assert (await fill(worker, CALL)).fills
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "device", "message"),
+    [
+        (Path("nowhere"), "cpu", "There is no checkpoint directory nowhere."),
+        (None, "warp", "There is no device called 'warp'; try auto, cpu or cuda."),
+    ],
+)
+async def test_a_failed_load_says_what_to_do(
+    checkpoint: Path | None, device: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker(checkpoint, device)
+    with caplog.at_level(logging.INFO):
+        await worker.load()
+    assert (worker.status.state, worker.status.message) == ("failed", message)
+    assert caplog.messages == [message]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (torch.OutOfMemoryError("1 TiB"), "not enough memory on the device 'cpu' for the model; try another one."),
+        (OSError("disk on fire"), "The model cannot be loaded (OSError: disk on fire); try: lacuna doctor"),
+    ],
+)
+async def test_whatever_goes_wrong_while_loading_is_told(
+    error: Exception, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(Infiller, "load", fail)
+    worker = Worker(None, "cpu")
+    await worker.load()
+    assert worker.status.state == "failed"
+    assert worker.status.message.endswith(message)
