@@ -27,6 +27,9 @@ MAX_TYPED_WITH_TYPO = 60
 MAX_CONFLICT = 12
 """Characters typed from the typo on; with more of them the user wants something else."""
 
+MIN_AGREED = 2
+"""Characters typed as suggested before the typo; with fewer of them the suggestion was never taken up."""
+
 _CLOSERS = re.compile(r"[ \t]*\n?[ \t]*[)\]}\"'`]{1,4}")
 
 
@@ -79,8 +82,8 @@ class Memory:
         """
         for found in self._found(document, prefix, suffix, MAX_TYPED_WITH_TYPO):
             text, typed = found.suggestion.insert_text, found.typed
-            conflict = len(typed) - num_common(typed, text)
-            if not 0 < conflict <= MAX_CONFLICT or found.closers:
+            agreed = num_common(typed, text)
+            if agreed < MIN_AGREED or not 0 < len(typed) - agreed <= MAX_CONFLICT or found.closers:
                 continue
             behind = clipped(found.suggestion.tokens, len(typed), len(text))[1:]
             if behind:

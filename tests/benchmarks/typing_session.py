@@ -35,6 +35,8 @@ SESSION = Path(__file__).with_name("data") / "typing_session.jsonl"
 OVERTAKEN = ("superseded", "cancelled")
 """Reasons of requests that the next key made needless, in the words of the server and of the editor."""
 
+NOTHING = "–"  # noqa: RUF001 - a dash is meant
+
 NUM_COLD = 4
 TAIL = 60
 """Characters before the cursor by which a fill is known to be the one of a request."""
@@ -123,7 +125,7 @@ def _of_engine(fills: Sequence[Figures], counted: Figures, encode_ms: float) -> 
 
     cancelled = [fill for fill in fills if fill["stop_reason"] == "cancelled"]
     whole = [spent(fill) for fill in fills if fill["stop_reason"] != "cancelled"]
-    whole_ms = statistics.mean(whole) if whole else 0.0
+    whole_ms = statistics.mean(whole) if whole else None
     num_cached = sum(fill["num_cached_tokens"] for fill in fills)
     assert num_cached == counted["lacuna_cached_tokens_total"], "the engine counts what it has done"
     return {
@@ -133,7 +135,9 @@ def _of_engine(fills: Sequence[Figures], counted: Figures, encode_ms: float) -> 
         "num_refused": sum(value for name, value in counted.items() if name.startswith("lacuna_refused_total")),
         "busy_seconds": sum(map(spent, fills)) / 1000,
         "mean_whole_fill_ms": whole_ms,
-        "seconds_saved_by_cancelling": sum(max(0.0, whole_ms - spent(fill)) for fill in cancelled) / 1000,
+        "seconds_saved_by_cancelling": None
+        if whole_ms is None
+        else sum(max(0.0, whole_ms - spent(fill)) for fill in cancelled) / 1000,
         "num_prefix_tokens": sum(fill["num_prefix_tokens"] for fill in fills),
         "num_cached_tokens": num_cached,
         "encode_ms_per_token": encode_ms,
@@ -153,7 +157,10 @@ def show(figures: Figures) -> None:
 
     def latency(name: str) -> str:
         known = requests[name]
-        return "–" if known is None else ", ".join(f"{value:.0f}" for value in known.values())  # noqa: RUF001
+        return NOTHING if known is None else ", ".join(f"{value:.0f}" for value in known.values())
+
+    def seconds(known: float | None) -> str:
+        return NOTHING if known is None else f"{known:.1f}"
 
     rows = [
         ("requests", f"{num}"),
@@ -170,9 +177,9 @@ def show(figures: Figures) -> None:
         ("fills begun by the engine", f"{engine['num_fills']}"),
         ("    cancelled", share(engine["num_cancelled"], engine["num_fills"])),
         ("    gone on from a draft", share(engine["num_drafts"], engine["num_fills"])),
-        ("engine busy, s", f"{engine['busy_seconds']:.1f}"),
-        ("    saved by cancelling, s (estimate)", f"{engine['seconds_saved_by_cancelling']:.1f}"),
-        ("    saved by prefix reuse, s (estimate)", f"{engine['seconds_saved_by_prefix_reuse']:.1f}"),
+        ("engine busy, s", seconds(engine["busy_seconds"])),
+        ("    saved by cancelling, s (estimate)", seconds(engine["seconds_saved_by_cancelling"])),
+        ("    saved by prefix reuse, s (estimate)", seconds(engine["seconds_saved_by_prefix_reuse"])),
         ("prefix tokens reused", share(engine["num_cached_tokens"], engine["num_prefix_tokens"])),
     ]
     render_table(

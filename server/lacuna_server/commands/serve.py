@@ -1,5 +1,6 @@
 """`lacuna serve`: the language server."""
 
+import gc
 import logging
 import os
 import sys
@@ -19,13 +20,17 @@ def serve(
     ] = None,
 ) -> None:
     """Serve an editor: LSP over standard input and output. Editors start this command themselves."""
-    from lacuna_server.app import create_server  # takes half a second: pygls
-
     if sys.stdin is None:
         raise UserError("There is no standard input to talk to an editor; let the editor start this command.")
     output = sys.stdout.buffer
     sys.stdout = sys.stderr  # whatever prints must not get between messages
+
+    gc.disable()  # an editor waits, and nothing that is made until the server stands is garbage
+    from lacuna_server.app import create_server  # takes a quarter of a second: pygls
+
     server = create_server()
+    gc.freeze()
+    gc.enable()
     if tcp is None:
         server.start_io(sys.stdin.buffer, output)
     else:

@@ -12,7 +12,7 @@ LOADING_SECONDS = 120.0
 
 async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
     first = await connect({"engine": {}})
-    cursor = first.open("def add(left, right):\n    return left <|>\n")
+    cursor = first.open("class Person:\n    def __init__(self, name):\n        self.name = <|>\n")
     await first.until(lambda: "ready" in first.states, LOADING_SECONDS)
     (item,) = await first.suggest(cursor, kind=INVOKED)
     assert item.insert_text
@@ -25,7 +25,7 @@ async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
 
     os.kill(pids.pop(), signal.SIGKILL)
     assert await first.suggest(cursor, kind=INVOKED), "it is answered from memory"
-    cursor = first.open("def subtract(left, right):\n    return left <|>\n")
+    cursor = first.open("class Room:\n    def __init__(self, name):\n        self.name = <|>\n")
     assert await first.suggest(cursor, kind=INVOKED) == []
     assert first.reasons == ["engine-down"]
     await first.until(lambda: first.states[-1] == "ready", LOADING_SECONDS)
@@ -33,7 +33,7 @@ async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
 
     await first.ask("restartEngine")
     await first.until(lambda: first.states[-1] == "ready", LOADING_SECONDS)
-    cursor = first.open("def multiply(left, right):\n    return left <|>\n")
+    cursor = first.open("class Thing:\n    def __init__(self, name):\n        self.name = <|>\n")
     assert await first.suggest(cursor, kind=INVOKED)
 
 
