@@ -92,7 +92,8 @@ class Soak:
         """Asks at the cursor of a document; what is done about the answer is left to chance."""
         self.num_requests += 1
         identity = str(self.num_requests)
-        task = asyncio.create_task(self._request(uri, identity))
+        state, _ = self._documents[uri]  # as it is now: it may be closed before the task begins
+        task = asyncio.create_task(self._request(uri, state, identity))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         fate = self._random.choice(("wait", "wait", "cancel", "leave"))
@@ -121,8 +122,7 @@ class Soak:
         identifier = types.TextDocumentIdentifier(uri)
         self._editor.client.text_document_did_close(types.DidCloseTextDocumentParams(identifier))
 
-    async def _request(self, uri: str, identity: str) -> None:
-        state, _ = self._documents[uri]
+    async def _request(self, uri: str, state: State, identity: str) -> None:
         kind = self._random.choice((AUTOMATIC, INVOKED))
         params = inline_completion(types.Position(*state.place(state.cursor)), uri, kind)
         protocol: Any = self._editor.client.protocol  # the typed client cannot name its requests
