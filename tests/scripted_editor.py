@@ -108,7 +108,7 @@ class Editor:
             while not is_so():
                 await asyncio.sleep(0.01)
 
-    def open(self, marked: str, uri: str = "file:///work/x.py", language_id: str = "python") -> types.Position:
+    def open(self, marked: str, uri: str = "file:///project/x.py", language_id: str = "python") -> types.Position:
         """Opens a document whose cursor is marked, and returns where that is, in UTF-16; at the start without one."""
         before, _, after = marked.partition(CURSOR) if CURSOR in marked else ("", "", marked)
         item = types.TextDocumentItem(uri, language_id, 1, before + after)
@@ -116,7 +116,7 @@ class Editor:
         lines = before.replace("\r\n", "\n").replace("\r", "\n").split("\n")
         return types.Position(len(lines) - 1, len(lines[-1].encode("utf-16-le")) // 2)
 
-    def type(self, text: str, position: types.Position, version: int, uri: str = "file:///work/x.py") -> None:
+    def type(self, text: str, position: types.Position, version: int, uri: str = "file:///project/x.py") -> None:
         """Inserts a text."""
         change = types.TextDocumentContentChangePartial(types.Range(position, position), text)
         identifier = types.VersionedTextDocumentIdentifier(version, uri)
@@ -125,7 +125,7 @@ class Editor:
     async def suggest(
         self,
         position: types.Position,
-        uri: str = "file:///work/x.py",
+        uri: str = "file:///project/x.py",
         kind: types.InlineCompletionTriggerKind = AUTOMATIC,
         selected: types.SelectedCompletionInfo | None = None,
     ) -> list[types.InlineCompletionItem]:
@@ -147,7 +147,7 @@ class Editor:
 
 def inline_completion(
     position: types.Position,
-    uri: str = "file:///work/x.py",
+    uri: str = "file:///project/x.py",
     kind: types.InlineCompletionTriggerKind = AUTOMATIC,
     selected: types.SelectedCompletionInfo | None = None,
 ) -> types.InlineCompletionParams:

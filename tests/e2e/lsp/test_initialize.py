@@ -60,7 +60,7 @@ async def test_completion_is_offered_when_it_is_on(connect: Connect, engine: Scr
     assert editor.result.capabilities.completion_provider is not None
     cursor = editor.open("value = compute(<|>)\n")
     await editor.is_ready()
-    document = types.TextDocumentIdentifier("file:///work/x.py")
+    document = types.TextDocumentIdentifier("file:///project/x.py")
     answer = await editor.client.text_document_completion_async(types.CompletionParams(document, cursor))
     assert isinstance(answer, types.CompletionList) and answer.is_incomplete
     (item,) = answer.items

@@ -11,7 +11,7 @@ from scripted_engine import Answer, ScriptedEngine, result
 
 from lacuna_server.engine.protocol import Refusal
 
-URI = "file:///work/x.py"
+URI = "file:///project/x.py"
 
 
 @pytest.mark.parametrize(
@@ -142,10 +142,10 @@ async def test_what_is_left_alone(connect: Connect, engine: ScriptedEngine) -> N
     editor = await connect(settings)
     await editor.is_ready()
     documents = [
-        ("file:///work/y.md", "markdown", "disabled"),
-        ("file:///work/.env", "plaintext", "secret-file"),
+        ("file:///project/y.md", "markdown", "disabled"),
+        ("file:///project/.env", "plaintext", "secret-file"),
         ("untitled:.env", "plaintext", "secret-file"),
-        ("file:///work/x.py", "python", "secret-file"),
+        ("file:///project/x.py", "python", "secret-file"),
     ]
     for uri, language_id, reason in documents:
         cursor = editor.open("password = <|>\n", uri, language_id)

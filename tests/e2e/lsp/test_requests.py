@@ -9,7 +9,7 @@ from scripted_engine import Answer, ScriptedEngine, result
 
 from lacuna_server.engine.protocol import FillOut, TokenOut
 
-URI = "file:///work/x.py"
+URI = "file:///project/x.py"
 DOCUMENT = {"uri": URI}
 VERSIONED = capabilities(
     workspace=types.WorkspaceClientCapabilities(

@@ -63,7 +63,7 @@ def test_errors_have_their_codes(server: Pipe) -> None:
 
 
 def test_wrong_parameters_are_an_error_and_no_more(server: Pipe) -> None:
-    document = {"uri": "file:///work/x.py", "languageId": "python", "version": 1, "text": "value = 1\n"}
+    document = {"uri": "file:///project/x.py", "languageId": "python", "version": 1, "text": "value = 1\n"}
     server.send({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": document}})
     here = {"textDocument": {"uri": document["uri"]}, "position": {"line": 0, "character": 0}}
     elsewhere = here | {"textDocument": {"uri": "file:///elsewhere"}}
@@ -112,7 +112,7 @@ def test_what_calls_for_no_answer_gets_none(server: Pipe) -> None:
 
 
 def test_a_line_of_ten_megabytes(server: Pipe) -> None:
-    item = {"uri": "file:///work/x.py", "languageId": "python", "version": 1, "text": "x" * 10_000_000}
+    item = {"uri": "file:///project/x.py", "languageId": "python", "version": 1, "text": "x" * 10_000_000}
     server.send({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": item}}, STATUS)
     assert "result" in server.answer(99)
 
@@ -142,7 +142,7 @@ def test_an_end_without_shutdown_is_an_error(server: Pipe, is_told: bool) -> Non
 
 def test_the_end_comes_within_a_second_in_mid_fill(server: Pipe, engine: ScriptedEngine) -> None:
     engine.answers.append(Answer(result("late"), gate=threading.Event()))
-    item = {"uri": "file:///work/x.py", "languageId": "python", "version": 1, "text": "value = compute()\n"}
+    item = {"uri": "file:///project/x.py", "languageId": "python", "version": 1, "text": "value = compute()\n"}
     server.send({"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": item}})
     params = {
         "textDocument": {"uri": item["uri"]},

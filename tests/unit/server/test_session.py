@@ -159,14 +159,14 @@ def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
     )
     text = "def compute_total(left, right):\n    total_value = left + right\n    return total_value\n"
     for uri, language_id in (
-        ("file:///work/.env", "python"),
-        ("file:///work/other.py", "python"),
-        ("file:///work/x.md", "markdown"),
+        ("file:///project/.env", "python"),
+        ("file:///project/other.py", "python"),
+        ("file:///project/x.md", "markdown"),
         ("untitled:y", "python"),
     ):
         opened(session, uri, text, language_id)
         session.note_edit(uri, 0)
-    document = opened(session, "file:///work/x.py", "def compute_total(left, right):\n    total_value = ")
+    document = opened(session, "file:///project/x.py", "def compute_total(left, right):\n    total_value = ")
     window = document.text.window()
     found = neighbours_of(session, document, window, (len(window.text), len(window.text)))
     assert {neighbour.path for neighbour in found} == {"other.py"}
@@ -175,6 +175,6 @@ def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
 
 def test_no_neighbours_are_looked_for_by_default() -> None:
     session = session_of()
-    opened(session, "file:///work/other.py", "x = 1\n")
-    document = opened(session, "file:///work/x.py", "x = ")
+    opened(session, "file:///project/other.py", "x = 1\n")
+    document = opened(session, "file:///project/x.py", "x = ")
     assert neighbours_of(session, document, document.text.window(), (4, 4)) == ()
