@@ -187,8 +187,8 @@ async def test_documents_that_are_no_files(connect: Connect, engine: ScriptedEng
     await editor.is_ready()
     for uri in (
         "untitled:Untitled-1",
-        "git:/work/x.py?HEAD",
-        "vscode-notebook-cell:/work/x.ipynb#1",
+        "git:/project/x.py?HEAD",
+        "vscode-notebook-cell:/project/x.ipynb#1",
         "file://[",
         "x",
         "",
