@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lacuna_model.canvas import Canvas
+from lacuna_model.gap_constraints import GapConstraints
 from lacuna_model.result import StopReason
 from lacuna_model.sampling.draws import Draws
 from lacuna_model.sampling.prediction import Prediction
@@ -106,6 +107,7 @@ class Denoising:
         prefix: keys and values of the text before the canvas, one row.
         banned: tokens that never belong in a gap, (N,) int64.
         draws: where randomness comes from.
+        constraints: what the gaps have to obey; None: nothing.
     """
 
     denoiser: Denoiser
@@ -113,6 +115,7 @@ class Denoising:
     prefix: KeyValues
     banned: Tensor
     draws: Draws
+    constraints: GapConstraints | None = None
 
     def run(self, canvas: Canvas, limits: Limits) -> Generator[State, None, Denoised]:
         """Denoises a batch of canvases and yields it after every step. Tokens in their slots count as accepted.
@@ -176,10 +179,16 @@ class Denoising:
         tempered, is_greedy = self._temper(logits, rows, canvas, num_steps_left, num_steps)
         for each in (logits, tempered):
             each.index_fill_(1, self.banned, IMPOSSIBLE)
-        prediction = Prediction.of_logits(logits, tempered, canvas.ids, rows, is_greedy, self.draws)
-
         running = ~state.finished[:, None]
         undecided = sampler.noise.undecided(canvas) & running
+        text = None
+        if self.constraints is not None:
+            tempered, text = self.constraints.apply(tempered, canvas, undecided, is_greedy, self.draws)
+            logits = tempered
+        prediction = Prediction.of_logits(logits, tempered, canvas.ids, rows, is_greedy, self.draws)
+        if text is not None:
+            prediction = prediction.with_text(text)
+
         accepted = sampler.acceptance.accept(prediction, undecided)
         canvas = sampler.noise.advance(canvas, undecided, accepted, prediction.candidate, self.draws)
 

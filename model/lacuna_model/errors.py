@@ -27,3 +27,7 @@ class DeviceError(LacunaError):
 
 class InputError(LacunaError):
     """The text, position or gap given by the user cannot be used."""
+
+
+class ConstraintError(LacunaError):
+    """A constraint is wrong, is not supported, or leaves no fill; the message says which."""

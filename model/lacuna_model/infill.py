@@ -6,12 +6,15 @@ from pathlib import Path
 
 import torch
 
+from lacuna_model.chaining import group_gaps, run_chain
 from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
+from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.denoising import Denoising, Limits, State
 from lacuna_model.device import choose_device
-from lacuna_model.errors import CheckpointMismatchError
+from lacuna_model.errors import CheckpointMismatchError, ConstraintError
 from lacuna_model.fills import Piece, decode, fill_of, pieces_of, slots_of
+from lacuna_model.gap_constraints import GapConstraints, Language, Languages
 from lacuna_model.layout import Layout, lay_out
 from lacuna_model.prefix_cache import Prefix, PrefixCache
 from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, Ranking
@@ -20,12 +23,15 @@ from lacuna_model.result import DenoisingStep, Fill, InfillResult
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.lengths import length_hypotheses
 from lacuna_model.sampling.sampler import Sampler
+from lacuna_model.syntax_rounds import Steps, run_with_syntax
 from lacuna_model.tally import Tally
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
 
 EMBEDDED_CHECKPOINT = Path(__file__).parent / "weights" / "nano"
 NUM_LENGTH_HYPOTHESES = 4
+ROOM_OF_CONSTRAINT = 2
+"""Slots that a gap in a shared canvas gets for each token of the shortest text that its constraint allows."""
 
 
 def never() -> bool:
@@ -50,7 +56,7 @@ class Infiller:
         *,
         ranking: Ranking | None = None,
         max_prefix_tokens: int = 2048,
-        max_cache_bytes: int = 1 << 28,
+        max_cached_prefixes: int = 8,
     ) -> None:
         """Makes an infiller.
 
@@ -60,15 +66,17 @@ class Infiller:
             generation: how its checkpoint wants to be sampled.
             ranking: chooses among candidates; None: the encoder as judge.
             max_prefix_tokens: tokens of the text before the gap that the model reads.
-            max_cache_bytes: memory for keys and values of prefixes.
+            max_cached_prefixes: how many prefixes of full length the cache has room for.
         """
         self.denoiser = denoiser
         self.tokenizer = tokenizer
         self.generation = generation
         self.ranking: Ranking = EncoderJudge() if ranking is None else ranking
         self.max_prefix_tokens = max_prefix_tokens
-        self.cache = PrefixCache(denoiser, max_cache_bytes)
+        self.cache = PrefixCache(denoiser, max_cached_prefixes * max_prefix_tokens * denoiser.num_bytes_of_token)
         config = denoiser.config
+        no_text = (b"",) * (config.vocab_size - tokenizer.num_text_ids)
+        self._automata = AutomatonBuilder((*tokenizer.vocabulary, *no_text))
         textless = {*tokenizer.special_ids, *range(tokenizer.num_text_ids, config.vocab_size), config.mask_token_id}
         banned = sorted(token for token in textless - {None, config.delete_token_id} if token < config.vocab_size)
         self._banned = torch.tensor(banned, dtype=torch.int64, device=denoiser.device)
@@ -109,7 +117,7 @@ class Infiller:
 
     def infill(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> InfillResult:
         """Fills the gaps of a request; see `run`."""
-        steps = self._resolve(Tally(request, time.perf_counter()), cancelled)
+        steps = self.run(request, cancelled)
         while True:
             try:
                 next(steps)
@@ -117,9 +125,7 @@ class Infiller:
                 result: InfillResult = stop.value
                 return result
 
-    def run(
-        self, request: InfillRequest, cancelled: Callable[[], bool] = never
-    ) -> Generator[DenoisingStep, None, InfillResult]:
+    def run(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> Steps:
         """Fills the gaps of a request and yields the canvas after every step.
 
         Args:
@@ -127,8 +133,21 @@ class Infiller:
             cancelled: asked at the start and before every step; once it answers True, the result is empty.
 
         Raises:
-            InputError: the text between the gaps is too long.
+            InputError: a draft is longer than its gap.
+            ConstraintError: a constraint is wrong, or leaves no fill.
         """
+        if request.options.syntax:
+            return run_with_syntax(self._run_groups, request, cancelled)
+        return self._run_groups(request, cancelled)
+
+    def _run_groups(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
+        """Fills gaps that may lie too far apart for one canvas."""
+        num_needed = [ROOM_OF_CONSTRAINT * least for least in self._languages(request).num_tokens]
+        groups = group_gaps(request, self.tokenizer, self.denoiser.config, num_needed)
+        return run_chain(self._run_group, request, groups, cancelled)
+
+    def _run_group(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
+        """Fills gaps that share a canvas."""
         tally = Tally(request, time.perf_counter())
         steps = self._resolve(tally, cancelled)
         number = 0
@@ -144,6 +163,7 @@ class Infiller:
     def _resolve(self, tally: Tally, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
         rest = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
+        languages = self._languages(request)
         if cancelled():
             return tally.cancelled()
         prefix = self._encode(tally, rest)
@@ -151,12 +171,14 @@ class Infiller:
         sampler = Sampler.of_checkpoint(self.denoiser.config, self.generation, options.temperature)
         draws = SeededDraws.of_seed(options.seed, self.denoiser.device)
         while True:
-            most = min(rest.max_slots, options.max_tokens - len(tally.committed))
+            most = min(rest.max_slots, max(request.max_tokens) - len(tally.committed))
             layout, rest = rest.split(most)
-            num_slots = self._num_slots(layout, options, most)
+            num_left = max(request.max_tokens) - len(tally.committed) - most
+            constraints = languages.canvas(self._bytes(tally.committed), num_left)
+            num_slots = self._num_slots(layout, options, most, constraints)
             canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)
             began = time.perf_counter()
-            denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws)
+            denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws, constraints)
             denoised = yield from denoising.run(canvas, self._limits(tally, len(num_slots), cancelled))
             tally.denoise_seconds += time.perf_counter() - began
             tally.num_steps += denoised.num_steps
@@ -168,8 +190,8 @@ class Infiller:
             )
             ranked = self._rank(tally, candidates)
             best, _ = ranked[0]
-            if not self._goes_on(tally, rest, best, max(num_slots)):
-                return tally.result(self._fills(tally, ranked))
+            if not self._goes_on(tally, rest, best, max(num_slots), languages):
+                return tally.result(self._fills(tally, ranked, languages))
             tally.committed += best[0]
             prefix = self._encode(tally, rest)
 
@@ -181,32 +203,67 @@ class Infiller:
         tally.encode_seconds += time.perf_counter() - began
         return prefix
 
-    def _goes_on(self, tally: Tally, rest: Layout, best: Sequence[Sequence[Piece]], num_slots: int) -> bool:
+    def _languages(self, request: InfillRequest) -> Languages:
+        """What the gaps of a request may hold."""
+        languages = [
+            None if constraint is None else Language.of(constraint, request.language, self._automata)
+            for constraint in request.constraints or (None,) * request.num_gaps
+        ]
+        return Languages(languages, self.denoiser.config.delete_token_id)
+
+    def _bytes(self, gap: Sequence[Piece]) -> bytes:
+        return self.tokenizer.decode_bytes([token for token, _ in gap])
+
+    def _goes_on(
+        self,
+        tally: Tally,
+        rest: Layout,
+        best: Sequence[Sequence[Piece]],
+        num_slots: int,
+        languages: Languages,
+    ) -> bool:
         """Whether a single gap goes on in a further canvas.
 
-        It does if its draft does, or if the best fill used up all slots and more are wanted.
+        It does if its draft does, or if the best fill used up all slots and more are wanted; with a constraint, until
+        that is obeyed.
         """
+        if tally.request.num_gaps > 1:
+            return False
+        if any(languages.of_gap):
+            return not languages.accept([self._bytes((*tally.committed, *best[0]))])
+        filled = [token for token, _ in (*tally.committed, *best[0])]
         options = tally.request.options
         draft = rest.drafts[0]
-        filled = [token for token, _ in (*tally.committed, *best[0])]
         elapsed_ms = 1000 * (time.perf_counter() - tally.started)
         return (
-            tally.request.num_gaps == 1
-            and (len(draft.tokens) > 0 or (draft.is_open_ended and len(best[0]) == num_slots))
-            and len(filled) < options.max_tokens
+            (len(draft.tokens) > 0 or (draft.is_open_ended and len(best[0]) == num_slots))
+            and len(filled) < max(tally.request.max_tokens)
             and len(rest.prefix) + len(filled) + rest.length <= self.denoiser.config.max_positions
             and (options.max_lines is None or decode(filled, self.tokenizer).count("\n") < options.max_lines)
             and (options.deadline_ms is None or elapsed_ms + tally.ms_per_step <= options.deadline_ms)
             and (options.max_forwards is None or tally.num_steps < options.max_forwards)
         )
 
-    def _num_slots(self, layout: Layout, options: InfillOptions, most: int) -> list[int]:
+    def _num_slots(
+        self, layout: Layout, options: InfillOptions, most: int, constraints: GapConstraints | None
+    ) -> list[int]:
         """Slots of the open-ended gaps in each row: several lengths only where the model cannot delete."""
-        if self.denoiser.config.delete_token_id is not None:
-            return [most] * options.num_candidates
-        least = min((len(draft.tokens) for draft in layout.drafts if draft.is_open_ended), default=most)
-        lengths = length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))
-        return sorted({max(length, least) for length in lengths}, reverse=True)
+        can_delete = self.denoiser.config.delete_token_id is not None
+        if can_delete:
+            lengths = [most] * options.num_candidates
+        else:
+            least = min((len(draft.tokens) for draft in layout.drafts if draft.is_open_ended), default=most)
+            hypotheses = length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))
+            lengths = sorted({max(length, least) for length in hypotheses}, reverse=True)
+        if constraints is None:
+            return lengths
+        possible = [most] if can_delete else range(1, most + 1)
+        fitting = [num_slots for num_slots in possible if constraints.fit(layout.num_slots(num_slots))]
+        if not fitting:
+            raise ConstraintError(f"No text that the format allows fits into {most} tokens; allow more of them.")
+        if can_delete:
+            return lengths
+        return sorted({min(fitting, key=lambda each: abs(each - length)) for length in lengths}, reverse=True)
 
     def _limits(self, tally: Tally, num_rows: int, cancelled: Callable[[], bool]) -> Limits:
         options = tally.request.options
@@ -235,11 +292,15 @@ class Infiller:
         tally.rank_seconds += time.perf_counter() - began
         return ranked
 
-    def _fills(self, tally: Tally, ranked: Sequence[tuple[list[list[Piece]], float]]) -> list[Fill]:
+    def _fills(
+        self, tally: Tally, ranked: Sequence[tuple[list[list[Piece]], float]], languages: Languages
+    ) -> list[Fill]:
         request, options = tally.request, tally.request.options
         fills: dict[tuple[str, ...], Fill] = {}
         for (first, *others), score in ranked:
             gaps = [tally.committed + first, *others]
+            if not languages.accept([self._bytes(gap) for gap in gaps]):
+                continue  # the best one is whole, this one would go on in a further canvas
             fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer)
             fills.setdefault(fill.texts, fill)
         return list(fills.values())[: options.num_candidates]

@@ -64,6 +64,7 @@ class Layout:
         suffix: given tokens behind the last gap, more than fit.
         drafts: what each gap begins with.
         max_slots: most slots of each gap in one canvas.
+        max_tokens: of each gap, where they are fewer than that.
         length: length of a canvas, more only where the anchors need it.
         pad_token_id: fills rows that are shorter than others.
     """
@@ -73,11 +74,12 @@ class Layout:
     suffix: tuple[int, ...]
     drafts: tuple[Draft, ...]
     max_slots: int
+    max_tokens: tuple[int, ...]
     length: int
     pad_token_id: int
 
     def canvas(self, num_slots: Sequence[int], device: torch.device) -> tuple[Canvas, torch.Tensor]:
-        """Lays out one row for each number of slots a gap.
+        """Lays out one row for each number of slots a gap; gaps of fewer tokens get fewer.
 
         Returns:
             The canvas, its open slots still without noise, and each row's number of tokens behind the last gap, (B,)
@@ -95,13 +97,17 @@ class Layout:
             num_suffix_tokens.append(len(head))
         return Canvas.of_rows(rows, self.pad_token_id, device), torch.tensor(num_suffix_tokens, device=device)
 
+    def num_slots(self, most: int) -> tuple[int, ...]:
+        """Slots of each gap in a row of at most so many a gap."""
+        return tuple(len(self._slots(gap, most)) for gap in range(len(self.drafts)))
+
     def split(self, num_slots: int) -> tuple["Layout", "Layout"]:
         """The layout of a canvas with so many slots a gap, and that of whatever canvases follow it."""
         heads, rests = zip(*(draft.split(num_slots) for draft in self.drafts), strict=True)
         return replace(self, drafts=heads), replace(self, drafts=rests)
 
     def _slots(self, gap: int, num_slots: int) -> list[tuple[int, int]]:
-        slots = self.drafts[gap].slots(num_slots)
+        slots = self.drafts[gap].slots(min(num_slots, self.max_tokens[gap]))
         return [(self.pad_token_id if token is None else token, gap) for token in slots]
 
 
@@ -120,14 +126,15 @@ def lay_out(
     before, *between, after = request.segments
     anchors = tuple(tuple(tokenizer.encode(text)) for text in between)
     num_anchor_tokens = sum(len(anchor) for anchor in anchors)
-    room = (config.canvas_length - MIN_SUFFIX_TOKENS - num_anchor_tokens) // request.num_gaps
-    max_slots = min(request.options.max_tokens, max(room, MIN_SLOTS))
+    max_slots = share_slots(request.max_tokens, config.canvas_length - MIN_SUFFIX_TOKENS - num_anchor_tokens)
     num_canvas_tokens = request.num_gaps * max_slots + num_anchor_tokens + config.canvas_length
     budget = min(max_prefix_tokens, config.max_positions - num_canvas_tokens)
     if budget < MIN_SUFFIX_TOKENS:
         raise InputError(f"The text between the gaps is too long: {num_anchor_tokens} tokens leave no room for others.")
     can_delete = config.delete_token_id is not None
-    most = request.options.max_tokens if request.num_gaps == 1 else max_slots  # a single gap may take several canvases
+    longest = request.max_tokens  # of the drafts: a single gap may take several canvases
+    if request.num_gaps > 1:
+        longest = tuple(min(most, max_slots) for most in longest)
     language = tokenizer.language_id(request.language)
     start = (config.bos_token_id, *(() if language is None else (language,)))
     return Layout(
@@ -136,12 +143,32 @@ def lay_out(
         suffix=_head_of_suffix(after, tokenizer, config, generation),
         drafts=tuple(
             _draft_of(pieces, tokenizer, most, MAX_HOLE_SURPLUS if can_delete else 0)
-            for pieces in request.draft or ((None,),) * request.num_gaps
+            for pieces, most in zip(request.draft or ((None,),) * request.num_gaps, longest, strict=True)
         ),
         max_slots=max_slots,
+        max_tokens=request.max_tokens,
         length=config.canvas_length,
         pad_token_id=config.pad_token_id,
     )
+
+
+def share_slots(max_tokens: Sequence[int], room: int) -> int:
+    """Shares the room of a canvas among gaps: what one leaves, since it holds fewer tokens, goes to the others.
+
+    Args:
+        max_tokens: most tokens of each gap.
+        room: positions for slots.
+
+    Returns:
+        The most slots that a gap may get, at least `MIN_SLOTS` unless no gap wants as many.
+    """
+    share = 0
+    for num_served, most in enumerate(sorted(max_tokens)):
+        share = room // (len(max_tokens) - num_served)
+        if share < most:
+            break
+        room -= most
+    return min(max(max_tokens), max(share, MIN_SLOTS))
 
 
 def _draft_of(pieces: Sequence[str | None], tokenizer: Tokenizer, max_slots: int, max_surplus: int) -> Draft:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lacuna_model.constraints.kinds import Constraint
 from lacuna_model.errors import InputError
 
 
@@ -17,6 +18,7 @@ class InfillOptions:
         max_forwards: most denoising passes, ranking not counted; None: the checkpoint's number of steps a canvas.
         seed: of every random draw.
         temperature: 0 takes the most probable tokens; None: the checkpoint's schedule.
+        syntax: prefer fills that keep the syntax of the request's language; a language without a check changes nothing.
 
     Raises:
         InputError: a value is out of its range.
@@ -29,6 +31,7 @@ class InfillOptions:
     max_forwards: int | None = None
     seed: int = 0
     temperature: float | None = None
+    syntax: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_tokens", "max_lines", "num_candidates", "max_forwards"):
@@ -56,9 +59,13 @@ class InfillRequest:
             slots. A run of open slots comes out shorter or a little longer where the checkpoint can delete; at the
             end of a draft it is as long as the model likes. A draft that ends in text ends its gap. None: all gaps
             are open.
+        lengths: most tokens of each gap where that is known to be less than the options allow; None where it is not,
+            or for all gaps.
+        constraints: what each gap has to obey, None where anything goes, or for all gaps. Every fill does.
 
     Raises:
-        InputError: there is no gap, or the draft is not one of these gaps.
+        InputError: there is no gap; the draft, the lengths or the constraints are not those of these gaps; or what a
+            constraint asks for would be cut to `max_lines`, or mixed with a draft.
     """
 
     segments: tuple[str, ...]
@@ -66,19 +73,40 @@ class InfillRequest:
     options: InfillOptions = InfillOptions()
     document: str = ""
     draft: tuple[tuple[str | None, ...], ...] | None = None
+    lengths: tuple[int | None, ...] | None = None
+    constraints: tuple[Constraint | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.segments) < 2:
             raise InputError("A request needs the text before and after at least one gap: two segments or more.")
+        if self.lengths is not None:
+            if len(self.lengths) != self.num_gaps:
+                raise InputError(f"There are {len(self.lengths)} lengths for {self.num_gaps} gaps.")
+            for gap, length in enumerate(self.lengths, start=1):
+                if length is not None and length < 1:
+                    raise InputError(f"The length of gap {gap} must be at least 1, not {length}.")
+        if self.constraints is not None:
+            if len(self.constraints) != self.num_gaps:
+                raise InputError(f"There are {len(self.constraints)} constraints for {self.num_gaps} gaps.")
+            if any(self.constraints) and (self.draft is not None or self.options.max_lines is not None):
+                raise InputError("A gap with a constraint cannot have a draft, and its fill is not cut to max_lines.")
         if self.draft is None:
             return
         if len(self.draft) != self.num_gaps:
             raise InputError(f"The draft is of {len(self.draft)} gaps, but there are {self.num_gaps}.")
-        longest = max(map(len, self.draft))
-        if longest > self.options.max_tokens:
-            raise InputError(f"A draft of {longest} slots is longer than max_tokens, {self.options.max_tokens}.")
+        for draft, most in zip(self.draft, self.max_tokens, strict=True):
+            if len(draft) > most:
+                raise InputError(f"A draft of {len(draft)} slots is longer than max_tokens, {most}.")
 
     @property
     def num_gaps(self) -> int:
         """Gaps to fill."""
         return len(self.segments) - 1
+
+    @property
+    def max_tokens(self) -> tuple[int, ...]:
+        """Most tokens of each gap."""
+        most = self.options.max_tokens
+        return tuple(
+            most if length is None else min(length, most) for length in self.lengths or (None,) * self.num_gaps
+        )

@@ -27,11 +27,13 @@ class Fill:
         texts: text of each gap; empty where nothing belongs there.
         tokens: tokens of each gap.
         score: the ranking's opinion, comparable within one result only; higher is better.
+        valid: whether the text keeps its syntax with this fill; None where nobody asked or can tell.
     """
 
     texts: tuple[str, ...]
     tokens: tuple[tuple[Token, ...], ...]
     score: float
+    valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ class Tokenizer:
         """Ids that stand for no text."""
         return frozenset(id for id, token in self._base.get_added_tokens_decoder().items() if token.special)
 
+    @cached_property
+    def vocabulary(self) -> tuple[bytes, ...]:
+        """The bytes of every token up to `num_text_ids`; none for special ones."""
+        return tuple(self._bytes_of_id[: self.num_text_ids])
+
     def token_id(self, token: str) -> int | None:
         """Id of a token by its spelling in the vocabulary, such as "<delete>"; None if there is none."""
         return self._base.token_to_id(token)

@@ -1,6 +1,6 @@
 """What one forward pass says about every slot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
@@ -56,6 +56,21 @@ class Prediction:
             confidence=_spread(confidence, rows, ids),
             logits=logits,
             rows=rows,
+        )
+
+    def with_text(self, tokens: Tensor) -> "Prediction":
+        """Proposes given tokens instead, (N,) int64; a negative one leaves its slot as it is."""
+        is_given = tokens >= 0
+        probability = self.logits.softmax(1).gather(1, tokens.clamp(min=0)[:, None]).squeeze(1)
+
+        def spread(values: Tensor, otherwise: Tensor) -> Tensor:
+            return _spread(torch.where(is_given, values, otherwise.flatten()[self.rows]), self.rows, otherwise)
+
+        return replace(
+            self,
+            best=spread(tokens, self.best),
+            candidate=spread(tokens, self.candidate),
+            confidence=spread(probability, self.confidence),
         )
 
     def probability_of(self, ids: Tensor) -> Tensor:

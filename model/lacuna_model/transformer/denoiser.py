@@ -7,7 +7,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader kn
 from torch import Tensor, nn
 
 from lacuna_model.config import DenoiserConfig, LayerKind
-from lacuna_model.transformer.attention import LayerKeyValues
+from lacuna_model.transformer.attention import Attention, LayerKeyValues
 from lacuna_model.transformer.feedforward import FeedForward
 from lacuna_model.transformer.layer import Layer
 from lacuna_model.transformer.norm import RMSNorm, rms_normalize
@@ -57,6 +57,12 @@ class Denoiser(nn.Module):
     def dtype(self) -> torch.dtype:
         """Type of the weights."""
         return self.embed_tokens.weight.dtype
+
+    @property
+    def num_bytes_of_token(self) -> int:
+        """Memory that the keys and values of one token take."""
+        heads = (module.config for module in self.modules() if isinstance(module, Attention))
+        return self.dtype.itemsize * sum(2 * config.num_kv_heads * config.head_dim for config in heads)
 
     def encode(self, token_ids: Tensor, prefix: KeyValues | None = None) -> tuple[Tensor, KeyValues]:
         """Reads text causally.

@@ -196,7 +196,7 @@ def test_a_fill_may_be_empty(
     kind: dict[str, Any],
 ) -> None:
     denoiser = tiny_denoiser(tiny_config(**kind), kind=DeletingDenoiser)
-    result = Infiller(denoiser, byte_tokenizer, GENERATION).infill(ask("x", "y", "z", num_candidates=3))
+    result = Infiller(denoiser, byte_tokenizer, GENERATION).infill(ask("x", "y", "z", num_candidates=3, max_tokens=6))
     assert [fill.texts for fill in result.fills] == [("", "")]
     assert (result.num_steps, result.num_forwards, result.num_tokens) == (1, 1, 0)
     assert result.stop_reason == "stable"

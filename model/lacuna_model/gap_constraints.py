@@ -1,0 +1,162 @@
+"""The constraints of a canvas: one language, or none, for each of its gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lacuna_model.canvas import Canvas
+from lacuna_model.constraints.automaton import NOWHERE, BoolArray, TokenAutomaton
+from lacuna_model.constraints.building import AutomatonBuilder
+from lacuna_model.constraints.kinds import Constraint
+from lacuna_model.constraints.programme import Draw, Programme
+from lacuna_model.errors import ConstraintError
+from lacuna_model.sampling.draws import Draws
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """What a gap may hold.
+
+    Attributes:
+        automaton: reads the whole value.
+        start: its state at the gap's beginning.
+        ends: states at which the gap may end, (S,) bool.
+    """
+
+    automaton: TokenAutomaton
+    start: int
+    ends: BoolArray
+
+    @classmethod
+    def of(cls, constraint: Constraint, language: str, builder: AutomatonBuilder) -> "Language":
+        """Prepares a constraint.
+
+        Args:
+            constraint: of the gap.
+            language: of the text around it.
+            builder: knows the vocabulary.
+
+        Raises:
+            ConstraintError: the constraint is wrong, or nothing fits between its two sides.
+        """
+        automaton = builder.build(constraint.pattern(language))
+        before, after = constraint.before, constraint.after
+        start = automaton.read(before.encode())
+        if start == NOWHERE:
+            raise ConstraintError(f"Nothing that the format allows begins with {before!r}.")
+        ends = automaton.accepting_before(after.encode())
+        if automaton.distances(ends)[start] > automaton.num_states:
+            beginning = f"begins with {before!r} and " if before else ""
+            raise ConstraintError(f"Nothing that the format allows {beginning}ends with {after!r}.")
+        return cls(automaton, start, ends)
+
+    def accepts(self, text: bytes) -> bool:
+        """Whether a text may stand in the gap."""
+        state = self.automaton.read(text, self.start)
+        return state != NOWHERE and bool(self.ends[state])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Languages:
+    """What the gaps of a request may hold.
+
+    Attributes:
+        of_gap: None where anything goes.
+        deletes: the delete token; None: the model has none.
+    """
+
+    of_gap: Sequence[Language | None]
+    deletes: int | None
+
+    @property
+    def num_tokens(self) -> list[int]:
+        """The fewest tokens that each gap may hold."""
+        return [
+            0 if language is None else int(language.automaton.distances(language.ends)[language.start])
+            for language in self.of_gap
+        ]
+
+    def accept(self, texts: Sequence[bytes]) -> bool:
+        """Whether texts may stand in the gaps."""
+        return all(
+            language is None or language.accepts(text) for language, text in zip(self.of_gap, texts, strict=True)
+        )
+
+    def canvas(self, committed: bytes, num_left: int) -> "GapConstraints | None":
+        """What a canvas has to obey; None: nothing.
+
+        Args:
+            committed: what earlier canvases have put into the first gap, if it is the only one.
+            num_left: slots that later canvases may add to it.
+        """
+        if not any(self.of_gap):
+            return None
+        return GapConstraints(
+            [None if language is None else self._programme(language, committed, num_left) for language in self.of_gap]
+        )
+
+    def _programme(self, language: Language, committed: bytes, num_left: int) -> Programme:
+        automaton = language.automaton
+        start = automaton.read(committed, language.start)
+        assert start != NOWHERE, "what was committed obeys"
+        goes_on = automaton.distances(language.ends) <= num_left
+        return Programme(automaton, start, language.ends, goes_on & (num_left > 0), self.deletes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GapConstraints:
+    """What a canvas has to obey; `programmes` has one, or None, for each gap."""
+
+    programmes: Sequence[Programme | None]
+
+    def fit(self, num_slots: Sequence[int]) -> bool:
+        """Whether there are texts for so many slots of each gap."""
+        return all(
+            programme is None or programme.fits(slots)
+            for programme, slots in zip(self.programmes, num_slots, strict=True)
+        )
+
+    def apply(
+        self, logits: Tensor, canvas: Canvas, undecided: Tensor, is_greedy: Tensor | None, draws: Draws
+    ) -> tuple[Tensor, Tensor]:
+        """Replaces a step's logits by exact marginals, and finds a text for each gap.
+
+        Args:
+            logits: of all slots of the canvas in their order, (N, V) float32.
+            canvas: (B, L).
+            undecided: slots to decide, (B, L) bool; the other slots keep their tokens.
+            is_greedy: slots that get the most probable text, not a drawn one, (N,) bool; None: all.
+            draws: for the others.
+
+        Returns:
+            The marginals' logs, (N, V), and the texts' tokens, `NOWHERE` in gaps without a constraint, (N,) int64.
+        """
+        is_slot = canvas.editable
+        rows, gaps = is_slot.nonzero()[:, 0], canvas.gaps[is_slot]  # (N,)
+        given = torch.where(undecided, NOWHERE, canvas.ids)[is_slot]
+        tokens = torch.full_like(gaps, NOWHERE)
+        for gap, programme in enumerate(self.programmes):
+            if programme is None:
+                continue
+            for row in sorted(set(rows[gaps == gap].tolist())):
+                slots = ((rows == row) & (gaps == gap)).nonzero()[:, 0]
+                if not bool((given[slots] == NOWHERE).any()):
+                    tokens[slots] = given[slots]
+                    continue
+                draw = None if is_greedy is None or bool(is_greedy[slots[0]]) else _draw(draws, slots, canvas)
+                solution = programme.solve(logits[slots].cpu().numpy(), given[slots].cpu().numpy(), draw)
+                assert solution is not None, "some text has fitted so far, and only parts of it were accepted"
+                logits = logits.index_copy(0, slots, torch.from_numpy(solution.logits).to(logits))
+                tokens[slots] = torch.from_numpy(solution.tokens).to(tokens)
+        return logits, tokens
+
+
+def _draw(draws: Draws, slots: Tensor, canvas: Canvas) -> Draw:
+    def draw(odds: np.typing.NDArray[np.float64]) -> int:
+        probabilities = torch.from_numpy(odds).to(canvas.ids.device, torch.float32)
+        return int(draws.tokens(probabilities[None], slots[:1], canvas.ids.shape))
+
+    return draw

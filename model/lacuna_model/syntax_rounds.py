@@ -1,0 +1,246 @@
+"""Fills that keep a program's syntax: ask, judge, and let the denoiser correct what is wrong, for a few rounds."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, islice
+
+from lacuna_model.constraints.syntax import Fault, SyntaxCheck
+from lacuna_model.errors import InputError
+from lacuna_model.request import InfillRequest
+from lacuna_model.result import DenoisingStep, Fill, InfillResult, Timing, Token
+
+Steps = Generator[DenoisingStep, None, InfillResult]
+"""A request being filled, as `Infiller.run` does it."""
+
+Run = Callable[[InfillRequest, Callable[[], bool]], Steps]
+
+NUM_CANDIDATES = 4
+"""Fills of each round, of which one has to parse."""
+
+NUM_CORRECTIONS = 2
+"""Rounds after the first."""
+
+NUM_TOKENS_BEFORE_FAULT = 3
+"""Tokens before a fault that are masked with it: a parser notices an error behind its cause."""
+
+NUM_CUTS = 8
+"""Beginnings of each candidate that are tried when no round has brought one that parses."""
+
+
+def run_with_syntax(run: Run, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
+    """Fills the gaps of a request with what keeps the text's syntax, and yields the canvas after every step.
+
+    The first round asks for several candidates. The best that parses is taken, or else the longest run of whole lines
+    of one. If there is none, a further round masks the best candidate again from a little before its error on, so
+    that the denoiser corrects itself. Limits of the request hold for all rounds together.
+
+    Args:
+        run: fills a request without regard to its syntax.
+        request: the text and its gaps.
+        cancelled: asked before every step; once it answers True, the result is empty.
+
+    Returns:
+        The fills, those that parse first, and what all rounds have cost.
+    """
+    check = SyntaxCheck.of(request.segments, request.language)
+    options = replace(request.options, syntax=False)
+    if check is None:
+        return (yield from run(replace(request, options=options), cancelled))
+    rounds = _Rounds(request, check)
+    options = replace(options, num_candidates=max(options.num_candidates, NUM_CANDIDATES))
+    asked: InfillRequest | None = replace(request, options=options)
+    while asked is not None:
+        try:
+            result = yield from _numbered(run(asked, cancelled), rounds.num_steps)
+        except InputError:
+            if not rounds.results:
+                raise
+            break  # a draft that is longer, tokenised apart, than its gap may get
+        rounds.add(result)
+        if result.stop_reason == "cancelled":
+            return rounds.result(())
+        asked = rounds.next_request(asked)
+    return rounds.result(rounds.best())
+
+
+def _numbered(steps: Steps, num_before: int) -> Steps:
+    """Counts the steps of a round after those of the rounds before."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            result: InfillResult = stop.value
+            return result
+        yield replace(step, step=num_before + step.step)
+
+
+@dataclass(slots=True)
+class _Rounds:
+    """What the rounds of one request have brought so far."""
+
+    request: InfillRequest
+    check: SyntaxCheck
+    started: float = field(default_factory=time.perf_counter)
+    results: list[InfillResult] = field(default_factory=list)
+    valid: list[Fill] = field(default_factory=list)
+    broken: list[tuple[Fill, Fault]] = field(default_factory=list)
+    num_broken_before: int = 0
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether fills obey constraints of their own: then they are asked for anew, and never cut or continued."""
+        return any(self.request.constraints or ())
+
+    @property
+    def num_steps(self) -> int:
+        return sum(result.num_steps for result in self.results)
+
+    def add(self, result: InfillResult) -> None:
+        """Judges the fills of a round."""
+        self.results.append(result)
+        self.num_broken_before = len(self.broken)
+        shorter: list[Fill] = []
+        for fill in result.fills:
+            fault = self.check.fault(fill.texts)
+            if fault is None:
+                self.valid.append(replace(fill, valid=True))
+            else:
+                self.broken.append((replace(fill, valid=False), fault))
+                if not self.is_constrained:
+                    shorter += self._longest_sound_lines(fill, fault.gap)
+        if not self.valid:
+            self.valid = shorter
+
+    def _longest_sound_lines(self, fill: Fill, gap: int) -> Iterator[Fill]:
+        for text in _whole_lines(fill.texts[gap], self.request.segments[gap + 1]):
+            if self.check.fault((*fill.texts[:gap], text, *fill.texts[gap + 1 :])) is None:
+                yield _cut(fill, gap, text)
+                return
+
+    def next_request(self, asked: InfillRequest) -> InfillRequest | None:
+        """The next round's request; None if there is enough, or no time or pass left for more."""
+        fresh = self.broken[self.num_broken_before :]
+        if self.valid or not fresh or len(self.results) > NUM_CORRECTIONS:
+            return None
+        options, last = self.request.options, self.results[-1]
+        ms_left, max_forwards = self._ms_left(), options.max_forwards
+        if ms_left is not None and ms_left < (last.timing.denoise_ms + last.timing.rank_ms) / max(1, last.num_steps):
+            return None
+        if max_forwards is not None:
+            max_forwards -= self.num_steps
+            if max_forwards < 1:
+                return None
+        fill, fault = fresh[0]
+        options = replace(
+            asked.options,
+            deadline_ms=ms_left,
+            max_forwards=max_forwards,
+            seed=(options.seed + len(self.results)) % 2**63,
+        )
+        try:
+            return replace(asked, options=options, draft=None if self.is_constrained else _draft(fill, fault))
+        except InputError:
+            return None  # the gap may not even hold what would be kept and one token
+
+    def _ms_left(self) -> float | None:
+        deadline_ms = self.request.options.deadline_ms
+        return None if deadline_ms is None else deadline_ms - 1000 * (time.perf_counter() - self.started)
+
+    def best(self) -> tuple[Fill, ...]:
+        """Distinct fills, as many as were asked for, valid ones first."""
+        valid = self.valid or ([] if self.is_constrained else self._sound_beginning())
+        fills: dict[tuple[str, ...], Fill] = {}
+        for fill in (*valid, *(fill for fill, _ in self.broken)):
+            fills.setdefault(fill.texts, fill)
+        return tuple(fills.values())[: self.request.options.num_candidates]
+
+    def _sound_beginning(self) -> list[Fill]:
+        """What is left of a candidate that is cut before its fault, if anything sound is found in time."""
+        beginnings = (
+            (fill, fault.gap, text)
+            for fill, fault in self.broken
+            for text in islice(_beginnings(fill, fault), NUM_CUTS)
+        )
+        for fill, gap, text in beginnings:
+            ms_left = self._ms_left()
+            if ms_left is not None and ms_left < 0:
+                break
+            sound = self._closed(_cut(fill, gap, text), gap)
+            if sound is not None:
+                return [sound]
+        return []
+
+    def _closed(self, fill: Fill, gap: int) -> Fill | None:
+        """The fill if it is sound, or else with the brackets that one gap leaves open closed, if it is sound then."""
+        for closing in ("", *self.check.closings(fill.texts, gap)):
+            texts = (*fill.texts[:gap], fill.texts[gap] + closing, *fill.texts[gap + 1 :])
+            if self.check.fault(texts) is None:
+                added = (Token(closing, 0.0),) if closing else ()  # nobody predicted it
+                tokens = (*fill.tokens[:gap], fill.tokens[gap] + added, *fill.tokens[gap + 1 :])
+                return replace(fill, texts=texts, tokens=tokens)
+        return None
+
+    def result(self, fills: tuple[Fill, ...]) -> InfillResult:
+        """Sums up."""
+        first, last = self.results[0], self.results[-1]
+        timings = [result.timing for result in self.results]
+        return InfillResult(
+            fills=fills,
+            num_steps=self.num_steps,
+            num_forwards=sum(result.num_forwards for result in self.results),
+            num_tokens=sum(len(gap) for gap in fills[0].tokens) if fills else 0,
+            num_prefix_tokens=first.num_prefix_tokens,
+            num_cached_tokens=first.num_cached_tokens,
+            stop_reason=last.stop_reason,
+            timing=Timing(
+                encode_ms=sum(timing.encode_ms for timing in timings),
+                denoise_ms=sum(timing.denoise_ms for timing in timings),
+                rank_ms=sum(timing.rank_ms for timing in timings),
+                total_ms=1000 * (time.perf_counter() - self.started),
+            ),
+        )
+
+
+def _whole_lines(text: str, following: str) -> Iterator[str]:
+    """The text without its last lines, longest first, as long as it holds any."""
+    lines = text.split("\n")
+    for num_lines in range(len(lines) - 1, 0, -1):
+        cut = "\n".join(lines[:num_lines])
+        if cut.strip():
+            yield cut if following.startswith("\n") else cut + "\n"
+
+
+def _cut(fill: Fill, gap: int, text: str) -> Fill:
+    """A valid fill of which one gap's text is only a beginning."""
+    starts = _starts(fill, gap)
+    num_tokens = next((number for number, start in enumerate(starts) if start >= len(text)), len(starts) - 1)
+    return Fill(
+        texts=(*fill.texts[:gap], text, *fill.texts[gap + 1 :]),
+        tokens=(*fill.tokens[:gap], fill.tokens[gap][:num_tokens], *fill.tokens[gap + 1 :]),
+        score=fill.score,
+        valid=True,
+    )
+
+
+def _starts(fill: Fill, gap: int) -> list[int]:
+    """Where each token of a gap begins in its text, and where the last one ends."""
+    return [0, *accumulate(len(token.text) for token in fill.tokens[gap])]
+
+
+def _beginnings(fill: Fill, fault: Fault) -> Iterator[str]:
+    """The gap's text up to each token before the fault's end, longest first, as long as it holds any."""
+    text = fill.texts[fault.gap]
+    for start in reversed(_starts(fill, fault.gap)):
+        if start <= fault.end and (beginning := text[:start].rstrip()):
+            yield beginning
+
+
+def _draft(fill: Fill, fault: Fault) -> tuple[tuple[str | None, ...], ...]:
+    """The fill, its faulty gap open from a little before the fault on."""
+    starts = _starts(fill, fault.gap)
+    num_sound = sum(start <= fault.start for start in starts) - 1
+    kept = fill.texts[fault.gap][: starts[max(0, num_sound - NUM_TOKENS_BEFORE_FAULT)]]
+    drafts: list[tuple[str | None, ...]] = [(text,) if text else () for text in fill.texts]
+    drafts[fault.gap] = (kept, None) if kept else (None,)
+    return tuple(drafts)

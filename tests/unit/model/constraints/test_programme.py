@@ -1,0 +1,155 @@
+"""The dynamic programme against enumeration: every string of a small vocabulary, both sides fixed."""
+
+import itertools
+import math
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lacuna_model.constraints.automaton import NOWHERE, TokenAutomaton
+from lacuna_model.constraints.build_process import automaton_of
+from lacuna_model.constraints.programme import IMPOSSIBLE, Programme
+
+TOKENS = (b"a", b"b", b"ab", b"1", b"-", "é".encode(), "é".encode()[:1], "é".encode()[1:])
+DELETE = len(TOKENS)
+VOCABULARY = (*TOKENS, b"")
+PATTERNS = ("(ab)+", "a*b?", "[ab]{2,3}1?", "a|ab|b1", "(a|é)*-?", "[^-]+", "", "(a-)*a", "1?(ab|ba)*", ".*")
+SIDES = ((b"", b""), (b"a", b""), (b"", b"b"), (b"a", b"b"), (b"ab", b"ab"), ("é".encode()[:1], b""), (b"", b"-a"))
+
+
+@cache
+def automaton(pattern: str) -> TokenAutomaton:
+    return automaton_of(pattern, VOCABULARY)
+
+
+def programme(pattern: str, before: bytes, after: bytes, deletes: int | None) -> Programme | None:
+    machine = automaton(pattern)
+    start = machine.read(before)
+    ends = machine.accepting_before(after)
+    return None if start == NOWHERE else Programme(machine, start, ends, ~ends & False, deletes)
+
+
+def texts(pattern: str, before: bytes, after: bytes, num_slots: int, can_delete: bool) -> list[tuple[int, ...]]:
+    """All token strings that the language allows."""
+    allowed = []
+    for length in range(num_slots + 1) if can_delete else (num_slots,):
+        for ids in itertools.product(range(len(TOKENS)), repeat=length):
+            whole = before + b"".join(TOKENS[token] for token in ids) + after
+            try:
+                if re.fullmatch(pattern, whole.decode()):
+                    allowed.append(ids + (DELETE,) * (num_slots - length))
+            except UnicodeDecodeError:
+                pass
+    return allowed
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[str, tuple[bytes, bytes], int, bool, list[list[float]], list[int]]:
+    num_slots = draw(st.integers(1, 3))
+    values = st.floats(-8, 8, width=32)
+    logits = draw(
+        st.lists(
+            st.lists(values, min_size=len(VOCABULARY), max_size=len(VOCABULARY)),
+            min_size=num_slots,
+            max_size=num_slots,
+        )
+    )
+    given_tokens = draw(st.lists(st.sampled_from((NOWHERE, NOWHERE, 0, 1)), min_size=num_slots, max_size=num_slots))
+    return (
+        draw(st.sampled_from(PATTERNS)),
+        draw(st.sampled_from(SIDES)),
+        num_slots,
+        draw(st.booleans()),
+        logits,
+        given_tokens,
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases())
+def test_marginals_and_maximum_are_those_of_all_texts(
+    case: tuple[str, tuple[bytes, bytes], int, bool, list[list[float]], list[int]],
+) -> None:
+    pattern, (before, after), num_slots, can_delete, rows, given_tokens = case
+    logits = torch.tensor(rows)
+    allowed = [
+        ids
+        for ids in texts(pattern, before, after, num_slots, can_delete)
+        if all(token in (NOWHERE, ids[slot]) for slot, token in enumerate(given_tokens))
+    ]
+    maker = programme(pattern, before, after, DELETE if can_delete else None)
+    solution = None if maker is None else maker.solve(logits.numpy(), np.array(given_tokens))
+    if not allowed:
+        assert solution is None
+        return
+    assert solution is not None
+    free = [slot for slot, token in enumerate(given_tokens) if token == NOWHERE]
+    probabilities = logits.double().softmax(1)
+    scores = [math.prod(float(probabilities[slot, ids[slot]]) for slot in free) for ids in allowed]
+    marginals = torch.zeros(num_slots, len(VOCABULARY), dtype=torch.float64)
+    for ids, score in zip(allowed, scores, strict=True):
+        for slot, token in enumerate(ids):
+            marginals[slot, token] += score / sum(scores)
+    torch.testing.assert_close(torch.from_numpy(solution.logits).double().exp(), marginals, atol=1e-5, rtol=1e-4)
+    best = tuple(solution.tokens.tolist())
+    assert best in allowed
+    assert scores[allowed.index(best)] == pytest.approx(max(scores), rel=1e-5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases())
+def test_lengths_are_those_of_all_texts(
+    case: tuple[str, tuple[bytes, bytes], int, bool, list[list[float]], list[int]],
+) -> None:
+    pattern, (before, after), *_ = case
+    maker = programme(pattern, before, after, None)
+    expected = [length for length in range(4) if texts(pattern, before, after, length, can_delete=False)]
+    assert [length for length in range(4) if maker is not None and maker.fits(length)] == expected
+
+
+def test_draws_follow_the_joint_distribution() -> None:
+    logits = torch.randn(3, len(VOCABULARY), generator=torch.Generator().manual_seed(1))
+    maker = programme("a*b?", b"", b"", DELETE)
+    assert maker is not None
+    generator = torch.Generator().manual_seed(2)
+    undecided = np.full(3, NOWHERE)
+    counts: dict[tuple[int, ...], int] = {}
+    for _ in range(4000):
+        solution = maker.solve(
+            logits.numpy(),
+            undecided,
+            lambda odds: int(torch.multinomial(torch.as_tensor(odds), 1, generator=generator)),
+        )
+        assert solution is not None
+        ids = tuple(solution.tokens.tolist())
+        counts[ids] = counts.get(ids, 0) + 1
+    allowed = texts("a*b?", b"", b"", 3, can_delete=True)
+    weights = [math.exp(sum(float(logits[slot, token]) for slot, token in enumerate(ids))) for ids in allowed]
+    for ids, weight in zip(allowed, weights, strict=True):
+        assert counts.get(ids, 0) / 4000 == pytest.approx(weight / sum(weights), abs=0.035)
+
+
+def test_nothing_is_too_improbable() -> None:
+    """All texts of the language lie at the very bottom of every slot's distribution, far below what floats can hold."""
+    num_slots = 200
+    logits = torch.zeros(num_slots, len(VOCABULARY))
+    logits[:, 0], logits[:, 3] = -60.0, 60.0
+    maker = programme("a*|a*-", b"", b"", None)
+    assert maker is not None
+    solution = maker.solve(logits.numpy(), np.full(num_slots, NOWHERE))
+    assert solution is not None
+    assert bytes(b"".join(TOKENS[token] for token in solution.tokens.tolist())) == b"a" * (num_slots - 1) + b"-"
+    assert np.exp(solution.logits).sum(1).tolist() == pytest.approx([1.0] * num_slots, abs=1e-4)
+
+
+def test_what_no_text_has_is_impossible() -> None:
+    maker = programme("ab", b"", b"", None)
+    assert maker is not None
+    solution = maker.solve(np.zeros((1, len(VOCABULARY)), np.float32), np.array([NOWHERE]))
+    assert solution is not None
+    assert solution.logits[0].tolist() == pytest.approx([IMPOSSIBLE, IMPOSSIBLE, 0.0] + [IMPOSSIBLE] * 6)
