@@ -3,9 +3,9 @@
 import json
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from scripted_editor import SERVER
 
@@ -16,11 +16,9 @@ PATIENCE = 60.0
 class Pipe:
     """A server that is killed at the end of the block."""
 
-    def __init__(self, command: Sequence[str] = SERVER) -> None:
+    def __init__(self, command: Sequence[str] = SERVER, stderr: int | IO[bytes] = subprocess.DEVNULL) -> None:
         """Starts a server."""
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr)
 
     def __enter__(self) -> Self:
         return self
@@ -45,10 +43,14 @@ class Pipe:
 
     def answer(self, identity: int | str | None) -> Any:
         """The answer with an id; what comes before it is passed over."""
+        return self.until(lambda message: "method" not in message and message["id"] == identity)
+
+    def until(self, is_wanted: Callable[[Any], bool]) -> Any:
+        """The next message of a kind; what comes before it is passed over."""
         end = threading.Timer(PATIENCE, self.process.kill)
         end.start()
         try:
-            while "method" in (message := self.receive()) or message["id"] != identity:
+            while not is_wanted(message := self.receive()):
                 pass
             return message
         finally:

@@ -118,9 +118,27 @@ class Editor:
 
     def type(self, text: str, position: types.Position, version: int, uri: str = "file:///project/x.py") -> None:
         """Inserts a text."""
-        change = types.TextDocumentContentChangePartial(types.Range(position, position), text)
+        self.change(version, (position, position, text), uri=uri)
+
+    def change(
+        self, version: int, *changes: tuple[types.Position, types.Position, str], uri: str = "file:///project/x.py"
+    ) -> None:
+        """Puts texts in the place of others at once, each where it is after the changes before it."""
+        made = [types.TextDocumentContentChangePartial(types.Range(start, end), new) for start, end, new in changes]
         identifier = types.VersionedTextDocumentIdentifier(version, uri)
-        self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+        self.client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, made))
+
+    def close(self, uri: str = "file:///project/x.py") -> None:
+        """Closes a document."""
+        self.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
+
+    def set(self, settings: Any) -> None:
+        """Tells changed settings."""
+        self.client.workspace_did_change_configuration(types.DidChangeConfigurationParams({"lacuna": settings}))
+
+    def tell(self, name: str, uri: str = "file:///project/x.py", **params: Any) -> None:
+        """Sends one of our own notifications about a document."""
+        self.client.protocol.notify(f"lacuna/{name}", {"textDocument": {"uri": uri}} | params)
 
     async def suggest(
         self,

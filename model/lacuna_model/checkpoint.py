@@ -77,7 +77,9 @@ def load_denoiser(
         ConfigError: `config.json` is wrong.
     """
     if not directory.is_dir():
-        raise CheckpointNotFoundError(f"There is no checkpoint directory {directory}.")
+        raise CheckpointNotFoundError(
+            f"There is no checkpoint directory {directory}; name one that exists, or none for the embedded model."
+        )
     config = DenoiserConfig.load(directory)
     with torch.device("meta"):
         model = Denoiser(config)

@@ -173,7 +173,7 @@ class Infiller:
         while True:
             most = min(rest.max_slots, max(request.max_tokens) - len(tally.committed))
             layout, rest = rest.split(most)
-            num_left = max(request.max_tokens) - len(tally.committed) - most
+            num_left = max(request.max_tokens) - len(tally.committed) - most if request.num_gaps == 1 else 0
             constraints = languages.canvas(self._bytes(tally.committed), num_left)
             num_slots = self._num_slots(layout, options, most, constraints)
             canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)

@@ -23,6 +23,7 @@ from lacuna_server.handlers.feedback import accepted, rejected, shown
 from lacuna_server.handlers.fill import fill_marked_gaps, fill_selection
 from lacuna_server.handlers.initialize import initialize, initialized
 from lacuna_server.handlers.inline_completion import inline_completion
+from lacuna_server.handlers.snippet import snippet
 from lacuna_server.handlers.workspace import did_change_folders, did_change_watched_files
 from lacuna_server.messages import (
     AlternativesParams,
@@ -30,6 +31,7 @@ from lacuna_server.messages import (
     FeedbackParams,
     FillGapsParams,
     FillSelectionParams,
+    SnippetParams,
     read_params,
     register_messages,
 )
@@ -59,6 +61,7 @@ METHODS: dict[str, tuple[Handler, type | None]] = {
     "alternatives": (alternatives, AlternativesParams),
     "fillSelection": (fill_selection, FillSelectionParams),
     "fillGaps": (fill_marked_gaps, FillGapsParams),
+    "snippet": (snippet, SnippetParams),
     "status": (status, None),
     "restartEngine": (restart_engine, None),
     "shown": (shown, FeedbackParams),

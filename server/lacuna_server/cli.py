@@ -12,6 +12,7 @@ import typer
 
 from lacuna_server import __version__
 from lacuna_server.errors import UserError, is_lack_of_memory
+from lacuna_server.positions import protect_standard_input
 
 INTERRUPTED = 130
 BROKEN_PIPE = 1
@@ -22,6 +23,7 @@ NUM_DETAILS = 3
 
 COMMANDS = {
     "fill": "fill",
+    "snippet": "snippet",
     "serve": "serve",
     "status": "status",
     "stop": "stop",
@@ -73,9 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     _replace_closed_outputs()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["fill"]:
-        from lacuna_server.commands.fill import protect_standard_input
-
+    if given[:1] in (["fill"], ["snippet"]):
         given = protect_standard_input(given)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):

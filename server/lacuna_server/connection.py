@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from lsprotocol.types import MessageType
 
 from lacuna_server.editor import Editor, Progress
 from lacuna_server.engine.errors import EngineDownError, EngineError, EngineRefusedError
-from lacuna_server.engine.protocol import FillCall, RefusalKind, ResultEvent, Status
+from lacuna_server.engine.protocol import FillCall, ReasonsCall, RefusalKind, ResultEvent, Status, WarmCall
 from lacuna_server.errors import UserError
 from lacuna_server.messages import Condition
 from lacuna_server.reasons import Reason
@@ -81,7 +81,11 @@ class Connection:
         self._opening = self._keeper = self._client = None
 
     async def fill(self, call: FillCall) -> ResultEvent | Reason:
-        """Asks for a fill; never waits for an engine that is not ready. Cancelling the task ends the fill."""
+        """Asks for a fill; never waits for an engine that is not ready. Cancelling the task ends the fill.
+
+        Raises:
+            EngineRefusedError: a constraint of the call is wrong, or leaves no fill.
+        """
         if self._client is None:
             if time.monotonic() >= self._retry_at:
                 self._open()
@@ -95,6 +99,8 @@ class Connection:
                         return event
             return Reason.ENGINE_ERROR
         except EngineRefusedError as error:
+            if error.kind == "invalid" and call.constraints is not None:
+                raise
             return self._refused(error)
         except EngineError as error:
             logger.warning("%s", error)
@@ -104,6 +110,21 @@ class Connection:
             self._num_filling -= 1
             if self.condition.state == "filling" and not self._num_filling:
                 self._tell(Condition("ready"))
+
+    async def warm(self, call: WarmCall) -> None:
+        """Has a prefix encoded once the engine that is being opened is ready; nothing depends on it."""
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        if self._client is not None:
+            with suppress(EngineError):
+                await self._client.warm(call)
+
+    async def tell_reasons(self, call: ReasonsCall) -> None:
+        """Tells our own engine, which `lacuna status` asks, why requests brought nothing."""
+        if self._client is None or self._settings is None or self._settings.url:
+            return
+        with suppress(EngineError):
+            await self._client.tell_reasons(call)
 
     def _refused(self, error: EngineRefusedError) -> Reason:
         if error.kind in ("loading", "failed"):  # it is another engine than the one that was ready
@@ -132,6 +153,9 @@ class Connection:
             self._fail(str(error), RETRY_SECONDS)
         except (UserError, OSError) as error:
             self._fail(str(error), math.inf)
+        except Exception as error:  # nothing else may leave us loading for ever
+            logger.error("Looking for the engine failed.", exc_info=error)
+            self._fail("The engine cannot be reached; the server's log says why.", math.inf)
         finally:
             await self._end_progress()
 
@@ -171,7 +195,7 @@ def _keeper(settings: EngineSettings, connection: Connection) -> "EngineKeeper":
     """Finds or starts the engine that is wanted. Its modules are loaded here: the reply to `initialize` comes first.
 
     Raises:
-        UserError: the address or the certificates cannot be used.
+        UserError: the address, the certificates, the token or a path cannot be used.
         OSError: the token cannot be read.
     """
     from lacuna_server.engine.address import Address
@@ -179,15 +203,26 @@ def _keeper(settings: EngineSettings, connection: Connection) -> "EngineKeeper":
     from lacuna_server.engine.spawn import EngineOptions
 
     checkpoint = _path(settings.checkpoint)
-    token_file = _path(settings.token_file)
     return EngineKeeper(
         Address.parse(settings.url) if settings.url else None,
         EngineOptions(checkpoint, settings.device, settings.idle_minutes),
-        token=None if token_file is None else token_file.read_text(encoding="utf-8").strip(),
+        token=_token(_path(settings.token_file)),
         ca_file=_path(settings.ca_file),
         on_status=connection.notice,
     )
 
 
+def _token(file: Path | None) -> str | None:
+    """What a file holds. Raises UserError if it is no text, OSError if there is none."""
+    try:
+        return None if file is None else file.read_text(encoding="utf-8").strip()
+    except ValueError:  # it would quote the token
+        raise UserError(f"{file} is not text in UTF-8; lacuna.engine.token_file must hold the token alone.") from None
+
+
 def _path(text: str) -> Path | None:
-    return Path(text).expanduser() if text else None
+    """A path from the settings. Raises UserError if it begins with the home of nobody we know."""
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError as error:
+        raise UserError(f"The home directory in {text!r} is not known; write the whole path.") from error

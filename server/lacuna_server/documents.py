@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from pygls.uris import to_fs_path
 
 from lacuna_server.languages import LANGUAGES, TEXT, language_of
-from lacuna_server.mirror import Text, Window
+from lacuna_server.mirror import Point, Text, Window
 
 _LANGUAGE_OF_ID = {"javascriptreact": "javascript", "typescriptreact": "typescript", "jsonc": "json"}
 
@@ -27,14 +27,16 @@ class OpenDocument:
         language_id: its language, as the editor calls it.
         version: of its text, as the editor counts.
         text: as the editor holds it.
-        is_shortened: the last edit removed text and put nothing in its place.
+        deleted_at: where the last edit removed text, if it put none in anywhere.
+        num_cursors: lines that the last edit put the same text in, at least 1.
     """
 
     uri: str
     language_id: str
     version: int
     text: Text
-    is_shortened: bool = False
+    deleted_at: Point | None = None
+    num_cursors: int = 1
 
     @property
     def path(self) -> Path | None:

@@ -39,6 +39,16 @@ class Editor:
         """Whether an edit may say which version of a document it is for."""
         return self._can("workspace.workspace_edit.document_changes")
 
+    @property
+    def takes_snippet_edits(self) -> bool:
+        """Whether a workspace edit may hold snippets."""
+        return self.takes_versioned_edits and self._can("workspace.workspace_edit.snippet_edit_support")
+
+    @property
+    def takes_snippets(self) -> bool:
+        """Whether what it inserts may be a snippet."""
+        return self.takes_snippet_edits or self._can("text_document.completion.completion_item.snippet_support")
+
     def show(self, message: str, kind: types.MessageType) -> None:
         """Opens a message that the user cannot overlook."""
         self._server.window_show_message(types.ShowMessageParams(kind, message))
@@ -61,6 +71,12 @@ class Editor:
         params = types.ConfigurationParams([types.ConfigurationItem(section=section)])
         answer = await _in_time(self._server.workspace_configuration_async(params))
         return answer[0] if isinstance(answer, list | tuple) and answer else None
+
+    async def follow_settings(self, section: str) -> None:
+        """Asks to be told when a section of the settings changes."""
+        if self._can("workspace.did_change_configuration.dynamic_registration"):
+            options = types.DidChangeConfigurationRegistrationOptions(section)
+            await self._register(types.WORKSPACE_DID_CHANGE_CONFIGURATION, options)
 
     async def apply(self, edit: types.WorkspaceEdit, label: str) -> bool:
         """Changes documents; returns whether the editor did, which may ask its user."""

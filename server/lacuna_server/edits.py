@@ -6,16 +6,23 @@ from lsprotocol.types import WorkspaceEdit
 
 from lacuna_server.context import build_context
 from lacuna_server.documents import OpenDocument
-from lacuna_server.engine.protocol import FillCall
+from lacuna_server.engine.protocol import MAX_TOKENS, FillCall
 from lacuna_server.extent import choose_extent
 from lacuna_server.mirror import Window
 from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.neighbours.document import with_line_feeds
 from lacuna_server.reasons import Reason
 from lacuna_server.replies import workspace_edit
 from lacuna_server.session import Session
 
+EDIT = "edit"
+"""The channel of edits: what is asked for at the cursor does not supersede them."""
+
 CHARACTERS_A_TOKEN = 2
-"""Tokens asked for in the place of a text: more than it has, about 3.5 characters each, as its length is no limit."""
+"""Tokens asked for in the place of a text: more than it has, about 3.5 characters each, as its length is no limit.
+
+A very long text gets as many as an engine gives, whatever its length.
+"""
 
 
 async def fill_gaps(
@@ -47,7 +54,7 @@ async def fill_gaps(
         language=document.language,
         client=session.name,
         document=f"{document.key}#edit",  # does not supersede what is asked for at the cursor
-        max_tokens=max(block.max_tokens, longest // CHARACTERS_A_TOKEN),
+        max_tokens=min(max(block.max_tokens, longest // CHARACTERS_A_TOKEN), MAX_TOKENS),
     )
     result = await session.connection.fill(call)
     if isinstance(result, Reason):
@@ -57,7 +64,7 @@ async def fill_gaps(
     if not result.fills:
         return Reason.EMPTY
     changes = [
-        (window.point(start), window.point(end), text)
+        (window.point(start), window.point(end), with_line_feeds(text))
         for (start, end), text in zip(gaps, result.fills[0].texts, strict=True)
     ]
     return workspace_edit(session, document, changes)

@@ -10,8 +10,8 @@ from rich.console import Console
 from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent
 from lacuna_server.loading import load_infiller, progress_bar
 
-Show = AbstractContextManager[Callable[[StepEvent], None]]
-"""Opened once the model is loaded; gives a function that is called with every step that was asked for."""
+Show = Callable[[], AbstractContextManager[Callable[[StepEvent], None]]]
+"""What it makes is opened once the model is loaded, and gives a function that is called with every step asked for."""
 
 
 def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Console, shown: Show) -> ResultEvent:
@@ -20,6 +20,7 @@ def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Consol
     Raises:
         UserError: there is no engine, or it will not.
     """
+    from lacuna_server.engine.errors import EngineClosingError
     from lacuna_server.engine.process import EngineKeeper  # HTTP takes a while to import
     from lacuna_server.engine.spawn import EngineOptions
 
@@ -32,14 +33,17 @@ def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Consol
             )
             client = await keeper.ensure()
         async with keeper, aclosing(client.fill(call)) as events:
-            with shown as show:
+            with shown() as show:
                 async for event in events:
                     if isinstance(event, StepEvent):
                         show(event)
         assert isinstance(event, ResultEvent), "it comes last"
         return event
 
-    return asyncio.run(ask())
+    try:
+        return asyncio.run(ask())
+    except EngineClosingError:  # just then it was idle for too long; another one is started
+        return asyncio.run(ask())
 
 
 def fill_here(call: FillCall, checkpoint: Path | None, device: str, log: Console, shown: Show) -> ResultEvent:
@@ -52,7 +56,7 @@ def fill_here(call: FillCall, checkpoint: Path | None, device: str, log: Console
 
     from lacuna_server.engine.worker import events_of
 
-    with shown as show:
+    with shown() as show:
         for event in events_of(call, infiller):
             if call.steps and isinstance(event, StepEvent):
                 show(event)

@@ -1,9 +1,11 @@
 """Logging: to standard error, and to the editor if asked to. No message holds code unless that is asked for too."""
 
+import asyncio
 import logging
 import sys
 import traceback
 from types import TracebackType
+from typing import Any
 
 from lsprotocol.types import MessageType
 
@@ -42,8 +44,20 @@ class _EditorHandler(logging.Handler):
         self._editor.log(self.format(record), _KINDS.get(record.levelno, MessageType.Log))
 
 
+def drop_late_wake_up(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Handles an event loop's errors as usual, but for one that means nothing.
+
+    Whoever waits for a Unix socket through anyio (4.16) and is cancelled in the same round of the loop in which bytes
+    arrive is woken up all the same: `_RawSocketMixin` gives the loop its future's `set_result`, unguarded.
+    """
+    is_late = isinstance(context.get("exception"), asyncio.InvalidStateError)
+    if not (is_late and context["message"].startswith("Exception in callback Future.set_result(None)")):
+        loop.default_exception_handler(context)
+
+
 def set_up_logs(settings: LogSettings, editor: Editor) -> None:
-    """Logs as a user wants it."""
+    """Logs as a user wants it, in the running event loop too."""
+    asyncio.get_running_loop().set_exception_handler(drop_late_wake_up)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if settings.editor:
         handlers.append(_EditorHandler(editor))

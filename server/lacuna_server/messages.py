@@ -9,6 +9,7 @@ parameters as its only argument:
 | `lacuna/alternatives` | `AlternativesParams` | `Suggested` |
 | `lacuna/fillSelection` | `FillSelectionParams` | `Filled` |
 | `lacuna/fillGaps` | `FillGapsParams` | `Filled` |
+| `lacuna/snippet` | `SnippetParams` | `SnippetMade` |
 | `lacuna/status` | | `Report` |
 | `lacuna/restartEngine` | | null |
 
@@ -16,16 +17,23 @@ Notifications to the server: `lacuna/shown`, `lacuna/accepted` and `lacuna/rejec
 client: `lacuna/status`, with `Condition`, if its capabilities say `experimental: {lacuna: {status: true}}`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
-from lsprotocol.types import InlineCompletionItem, Position, Range, TextDocumentIdentifier, WorkspaceEdit
+from lsprotocol.types import (
+    InlineCompletionItem,
+    InsertTextFormat,
+    Position,
+    Range,
+    TextDocumentIdentifier,
+    WorkspaceEdit,
+)
 from pygls.exceptions import JsonRpcInvalidParams
 
-from lacuna_server.engine.protocol import Status
+from lacuna_server.engine.protocol import ReasonCount, Status
 from lacuna_server.extent import Wanted
 from lacuna_server.settings import read_length
 
@@ -66,6 +74,26 @@ class FillGapsParams:
 
 
 @dataclass(frozen=True, slots=True)
+class SnippetParams:
+    """Asks for a value of a format at a position, or in the place of a range.
+
+    Attributes:
+        constraint: the format, as `lacuna_model.constraints.kinds` reads it; None: what the document says it is there.
+        snippets: whether the client inserts snippets; None: as its capabilities say.
+    """
+
+    text_document: TextDocumentIdentifier
+    position: Position | None = None
+    range: Range | None = None
+    constraint: dict[str, Any] | None = None
+    snippets: bool | None = None
+
+    def __post_init__(self) -> None:
+        if (self.position is None) == (self.range is None):
+            raise ValueError("give either a position or a range")
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackParams:
     """What became of the suggestion last shown in a document; `length` is how many characters of it were accepted."""
 
@@ -87,6 +115,25 @@ class Filled:
     """An edit that fills gaps; or why there is none, as a word for programs and as a sentence for people."""
 
     edit: WorkspaceEdit | None
+    reason: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnippetMade:
+    """A value of a format; or why there is none, as a word for programs and as a sentence for people.
+
+    Attributes:
+        edit: puts the value where it belongs.
+        range: what the value takes the place of.
+        insert_text: the value; where the client inserts snippets, one whose tab stops are what is uncertain.
+        insert_text_format: which of the two.
+    """
+
+    edit: WorkspaceEdit | None
+    range: Range | None = None
+    insert_text: str = ""
+    insert_text_format: InsertTextFormat = InsertTextFormat.PlainText
     reason: str | None = None
     message: str = ""
 
@@ -139,6 +186,7 @@ class Report:
         condition: as in the notification.
         engine: what the engine told last; None before it did.
         empty_answers: of the last requests.
+        reasons: how many requests brought nothing since the start, by reason.
         problems: settings that could not be used.
         tally: what became of suggestions.
     """
@@ -146,6 +194,7 @@ class Report:
     condition: Condition
     engine: Status | None
     empty_answers: Sequence[EmptyAnswer]
+    reasons: Mapping[str, int]
     problems: Sequence[str]
     tally: Tally
 
@@ -155,12 +204,15 @@ _MESSAGES = (
     AlternativesParams,
     FillSelectionParams,
     FillGapsParams,
+    SnippetParams,
     FeedbackParams,
     Suggested,
     Filled,
+    SnippetMade,
     Condition,
     EmptyAnswer,
     Tally,
+    ReasonCount,
     Status,
     Report,
 )

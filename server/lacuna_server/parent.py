@@ -11,8 +11,11 @@ ORPHANED = 1
 
 
 async def end_with(process_id: int) -> None:
-    """Waits for a process to end, and ends ours. On Windows the pipe between both, which breaks, has to do."""
-    if sys.platform == "win32":
+    """Waits for a process to end, and ends ours. On Windows the pipe between both, which breaks, has to do.
+
+    So it has for a process that we do not see: an editor outside of our container tells a number that means nothing.
+    """
+    if sys.platform == "win32" or not _is_alive(process_id):
         return
     while _is_alive(process_id):
         await asyncio.sleep(LOOK_SECONDS)
@@ -22,7 +25,7 @@ async def end_with(process_id: int) -> None:
 def _is_alive(process_id: int) -> bool:
     try:
         os.kill(process_id, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the latter is a number that no process has
         return False
     except PermissionError:
         return True

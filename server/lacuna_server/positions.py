@@ -7,6 +7,7 @@ start at 1; columns count characters (code points), and the column after the las
 import os
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lacuna_server.errors import UserError
@@ -15,6 +16,7 @@ _NEWLINE = re.compile(r"\r\n|\n|\r")
 _NUMBER = "([0-9]{1,9})"
 _POSITION = re.compile(f"{_NUMBER}:{_NUMBER}")
 _TARGET = re.compile(f"(.+):{_NUMBER}:{_NUMBER}", re.DOTALL)
+_STANDARD_INPUT_TARGET = re.compile("-:[0-9:]*")
 _LOOKS_LIKE_POSITION = re.compile(r".{2,}(:[^:/\\]*)+|-:.*", re.DOTALL)
 
 
@@ -64,6 +66,14 @@ def parse_target(argument: str) -> Target:
     if _LOOKS_LIKE_POSITION.fullmatch(argument) and not os.access(argument, os.F_OK):
         raise UserError(f"{argument!r} has no valid position; write FILE:LINE:COLUMN, two numbers that start at 1.")
     return Target(argument, None)
+
+
+def protect_standard_input(arguments: Sequence[str]) -> list[str]:
+    """Moves `-:LINE:COLUMN` behind `--`, as it would be taken for an option elsewhere."""
+    targets = [argument for argument in arguments if _STANDARD_INPUT_TARGET.fullmatch(argument)]
+    if not targets or "--" in arguments:
+        return list(arguments)
+    return [argument for argument in arguments if argument not in targets] + ["--", *targets]
 
 
 class LineIndex:

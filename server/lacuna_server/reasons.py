@@ -46,3 +46,4 @@ class Reason(StrEnum):
     REPEATS_ITSELF = "repeats-itself", "the fill repeats itself"
     REPEATS_PREFIX = "repeats-prefix", "the fill repeats the lines before the cursor"
     REPEATS_SUFFIX = "repeats-suffix", "the fill repeats the lines after the cursor"
+    BREAKS_OFF = "breaks-off", "the fill breaks off in front of the text after the cursor"

@@ -6,10 +6,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lacuna_server.documents import OpenDocument
+from lacuna_server.messages import SnippetMade
 from lacuna_server.mirror import Encoding, Point, Text
 from lacuna_server.pipeline import View
 from lacuna_server.session import Session
 from lacuna_server.suggestion import Suggestion
+from lacuna_server.suggestion.values import Value
 
 ACCEPTED_COMMAND = "lacuna.accepted"
 
@@ -38,10 +40,13 @@ def range_of(text: Text, start: Point, end: Point, encoding: Encoding) -> types.
 def inline_item(
     session: Session, document: OpenDocument, start: Point, end: Point, text: str
 ) -> types.InlineCompletionItem:
-    """A text as ghost text in the place of a range. A client runs its command once all of it was accepted."""
+    """A text as ghost text in the place of a range. A client runs its command once all of it was accepted.
+
+    Its lines end at line feeds: editors split it there, and save a document with the line breaks that it has.
+    """
     accepted = {"textDocument": {"uri": document.uri}, "length": len(text)}
     return types.InlineCompletionItem(
-        insert_text=localized(text, document),
+        insert_text=text,
         range=range_of(document.text, start, end, session.editor.encoding),
         command=types.Command("Suggestion accepted", ACCEPTED_COMMAND, arguments=[accepted]),
     )
@@ -67,9 +72,30 @@ def workspace_edit(
         for start, end, new in changes
     ]
     if session.editor.takes_versioned_edits:
-        identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
-        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
+        return _versioned_edit(document, edits)
     return types.WorkspaceEdit(changes={document.uri: edits})
+
+
+def snippet_made(
+    session: Session, document: OpenDocument, place: tuple[Point, Point], value: Value, takes_snippets: bool | None
+) -> SnippetMade:
+    """A value in the place of a range; `takes_snippets`: of the client, None: as its capabilities say."""
+    start, end = place
+    span = range_of(document.text, start, end, session.editor.encoding)
+    snippet = localized(value.snippet, document)
+    edit = workspace_edit(session, document, [(start, end, value.text)])
+    if session.editor.takes_snippet_edits:
+        edit = _versioned_edit(document, [types.SnippetTextEdit(span, types.StringValue(snippet))])
+    if session.editor.takes_snippets if takes_snippets is None else takes_snippets:
+        return SnippetMade(edit, span, snippet, types.InsertTextFormat.Snippet)
+    return SnippetMade(edit, span, localized(value.text, document))
+
+
+def _versioned_edit(
+    document: OpenDocument, edits: Sequence[types.TextEdit | types.SnippetTextEdit]
+) -> types.WorkspaceEdit:
+    identifier = types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
 
 
 def localized(text: str, document: OpenDocument) -> str:

@@ -6,9 +6,10 @@ over the characters that may have been typed since.
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from lacuna_server.extent import Wanted
 from lacuna_server.suggestion import Suggestion
 from lacuna_server.suggestion.closers import is_subsequence
 from lacuna_server.suggestion.overlap import num_common
@@ -41,10 +42,18 @@ class Key(NamedTuple):
     after: str
 
 
+class Kept(NamedTuple):
+    """A suggestion, how much had been asked for, and whether the denoiser had all the time it needed."""
+
+    suggestion: Suggestion
+    wanted: Wanted = "auto"
+    is_final: bool = True
+
+
 class Found(NamedTuple):
     """A suggestion, what was typed since it was made, and what an editor may have put behind the cursor meanwhile."""
 
-    suggestion: Suggestion
+    kept: Kept
     typed: str
     closers: str
 
@@ -54,23 +63,25 @@ class Memory:
 
     def __init__(self, max_entries: int = 500) -> None:
         self._max_entries = max_entries
-        self._suggestions: OrderedDict[Key, Suggestion] = OrderedDict()
+        self._suggestions: OrderedDict[Key, Kept] = OrderedDict()
 
-    def remember(self, document: str, prefix: str, suffix: str, suggestion: Suggestion) -> None:
+    def remember(self, document: str, prefix: str, suffix: str, kept: Kept) -> None:
         """Keeps what was suggested between two texts."""
         key = Key(document, prefix[-SURROUNDINGS:], suffix[:SURROUNDINGS])
-        self._suggestions[key] = suggestion
+        self._suggestions[key] = kept
         self._suggestions.move_to_end(key)
         if len(self._suggestions) > self._max_entries:
             self._suggestions.popitem(last=False)
 
-    def recall(self, document: str, prefix: str, suffix: str) -> Suggestion | None:
-        """What is left of a suggestion after the user typed through it.
+    def recall(
+        self, document: str, prefix: str, suffix: str, is_wanted: Callable[[Found], bool] = lambda found: True
+    ) -> Suggestion | None:
+        """What is left of a suggestion, of those that are wanted, after the user typed through it.
 
         The suffix must be as it was, but for the closers that editors put behind an opening bracket or quote.
         """
         for found in self._found(document, prefix, suffix, MAX_TYPED):
-            if (rest := _rest(found, len(prefix), suffix)) is not None:
+            if is_wanted(found) and (rest := _rest(found, len(prefix), suffix)) is not None:
                 return rest
         return None
 
@@ -81,11 +92,12 @@ class Memory:
         not there any more, is open: None. Those behind it stay.
         """
         for found in self._found(document, prefix, suffix, MAX_TYPED_WITH_TYPO):
-            text, typed = found.suggestion.insert_text, found.typed
+            suggestion, typed = found.kept.suggestion, found.typed
+            text = suggestion.insert_text
             agreed = num_common(typed, text)
             if agreed < MIN_AGREED or not 0 < len(typed) - agreed <= MAX_CONFLICT or found.closers:
                 continue
-            behind = clipped(found.suggestion.tokens, len(typed), len(text))[1:]
+            behind = clipped(suggestion.tokens, len(typed), len(text))[1:]
             if behind:
                 return (None, *(token.text for token in behind))
         return None
@@ -101,9 +113,9 @@ class Memory:
             after = suffix[len(closers) :][:SURROUNDINGS]
             for place in range(len(prefix), max(0, len(prefix) - max_typed) - 1, -1):
                 before = prefix[max(0, place - SURROUNDINGS) : place]
-                suggestion = self._suggestions.get(Key(document, before, after))
-                if suggestion is not None:
-                    yield Found(suggestion, prefix[place:], closers)
+                kept = self._suggestions.get(Key(document, before, after))
+                if kept is not None:
+                    yield Found(kept, prefix[place:], closers)
 
 
 def _closers(suffix: str) -> Iterator[str]:
@@ -116,7 +128,7 @@ def _closers(suffix: str) -> Iterator[str]:
 
 def _rest(found: Found, cursor: int, suffix: str) -> Suggestion | None:
     """A suggestion without what was typed, if that was its beginning."""
-    suggestion, typed, closers = found
+    (suggestion, *_), typed, closers = found
     if not suggestion.insert_text.startswith(typed):
         return None
     start, end = len(typed), len(suggestion.insert_text)

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Coroutine
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from posixpath import join
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from lsprotocol.types import MessageType
@@ -16,6 +17,8 @@ from lacuna_server.connection import Connection
 from lacuna_server.delay import Pace
 from lacuna_server.documents import OpenDocument
 from lacuna_server.editor import Editor
+from lacuna_server.engine.protocol import ReasonCount, ReasonsCall
+from lacuna_server.formats.files import SchemaFiles
 from lacuna_server.ignore import IgnoreRules
 from lacuna_server.logs import set_up_logs
 from lacuna_server.messages import EmptyAnswer, Tally
@@ -28,10 +31,21 @@ LEFT_ALONE = (Reason.DISABLED, Reason.SECRET_FILE, Reason.IGNORED_FILE)
 
 MAX_EDITS = 50
 MAX_EMPTY_ANSWERS = 100
+TELL_SECONDS = 1.0
+"""Between two reports of reasons to the engine."""
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Running:
+    """Work for a document: what it answers, and how many requests wait for it."""
+
+    task: asyncio.Task[Any]
+    ask: object
+    num_waiting: int = 0
 
 
 class Session:
@@ -52,7 +66,9 @@ class Session:
         pace: how the user types and takes suggestions.
         tally: what became of suggestions.
         ignore: which files to leave alone.
+        schemas: that documents obey.
         empty_answers: the last requests that brought nothing.
+        reasons: how many requests brought nothing, by reason.
     """
 
     def __init__(self, editor: Editor) -> None:
@@ -70,35 +86,43 @@ class Session:
         self.pace = Pace()
         self.tally = Tally()
         self.ignore = IgnoreRules()
+        self.schemas = SchemaFiles()
         self.empty_answers: deque[EmptyAnswer] = deque(maxlen=MAX_EMPTY_ANSWERS)
-        self._running: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self.reasons: Counter[str] = Counter()
+        self._running: dict[tuple[str, str], _Running] = {}
         self._background: set[asyncio.Task[None]] = set()
+        self._telling: asyncio.Task[None] | None = None
         self._edited_at: float | None = None
         self._was_shown: set[str] = set()
 
     async def fetch_settings(self, sent: Any = None) -> None:
         """Takes over the editor's settings: those that it tells when asked, else those that it sent."""
-        asked, engine = await self.editor.settings(SECTION), self.settings.engine
+        asked = await self.editor.settings(SECTION)
         self.read_settings(sent if asked is None else asked)
-        if self.settings.engine != engine:
-            self.memory = Memory()
         await self.connection.use(self.settings.engine)
         await self.editor.offer_completion(self.settings.completion)
 
     def read_settings(self, document: Any = None) -> None:
-        """Takes over settings from JSON, which prevail over the initial ones. Each mistake is shown once."""
+        """Takes over settings from JSON, which prevail over the initial ones. Each mistake is shown once.
+
+        What was suggested under other settings is forgotten.
+        """
+        before = self.settings
         self.settings, self.problems = read_settings(self.initial_settings, document)
+        if self.settings != before:
+            self.memory = Memory()
         set_up_logs(self.settings.log, self.editor)
         self.ignore = IgnoreRules(self.settings.secret_files)
         if new := [problem for problem in self.problems if problem not in self._was_shown]:
             self._was_shown.update(new)
             self.editor.show("\n".join(new), MessageType.Warning)
 
-    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Does something in the background until the end."""
         task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     def note_edit(self, uri: str, line: int) -> None:
         """Notes that the user has changed a line of a document."""
@@ -120,43 +144,66 @@ class Session:
         path, folder = document.path, self.folder_of(document)
         if path is None or folder is None:
             return None if path is None else path.name
-        return path.relative_to(folder).as_posix()
+        return join(self.name_of(folder), path.relative_to(folder).as_posix())
+
+    def name_of(self, folder: Path) -> str:
+        """What the paths of a workspace folder begin with: its name, if there are others, or nothing."""
+        return folder.name if len(self.folders) > 1 else ""
 
     def reason_to_leave_alone(self, document: OpenDocument) -> Reason | None:
         """Why a document is neither completed nor shown to the model, whoever asks."""
         if not self.settings.is_enabled(document.language_id):
             return Reason.DISABLED
-        if document.path is not None:
-            return self.ignore.reason(document.path)
-        return Reason.SECRET_FILE if self.ignore.is_secret(Path(document.name)) else None
+        return self.ignore.reason_for_uri(document.uri)
 
     def is_outdated(self, document: OpenDocument) -> bool:
         """Whether a document was closed, or edited after it was looked at."""
         now = self.documents.get(document.uri)
         return now is None or now.version != document.version
 
-    async def latest(self, uri: str, work: Coroutine[Any, Any, T], channel: str = "cursor") -> T | Reason:
-        """Does work for a document, until newer work for it comes on the same channel."""
+    async def latest(
+        self, uri: str, work: Coroutine[Any, Any, T], channel: str = "cursor", ask: object = None
+    ) -> T | Reason:
+        """Does work for a document, until newer work for it comes on the same channel.
+
+        Work that answers an equal `ask` is not newer: what runs already answers both, until nobody waits for it.
+        """
         key = (uri, channel)
-        task = asyncio.create_task(work)
-        if (older := self._running.get(key)) is not None:
-            older.cancel()
-        self._running[key] = task
+        running = self._running.get(key)
+        if running is not None and ask is not None and running.ask == ask:
+            work.close()
+        else:
+            if running is not None:
+                running.task.cancel()
+            running = self._running[key] = _Running(asyncio.create_task(work), ask)
+        running.num_waiting += 1
         try:
-            return await task
+            return cast(T, await asyncio.shield(running.task))
         except asyncio.CancelledError:
-            if self._running.get(key) is not task and task.cancelled():
+            if running.task.cancelled():
                 return Reason.SUPERSEDED
             self.note_nothing(uri, Reason.CANCELLED)
             raise
         finally:
-            if self._running.get(key) is task:
-                del self._running[key]
+            running.num_waiting -= 1
+            if not running.num_waiting:
+                running.task.cancel()
+                if self._running.get(key) is running:
+                    del self._running[key]
 
     def note_nothing(self, uri: str, reason: Reason) -> None:
         """Notes and tells why a request brought nothing."""
         self.empty_answers.append(EmptyAnswer(time.time(), uri, reason.value))
+        self.reasons[reason.value] += 1
+        if self._telling is None or self._telling.done():
+            self._telling = self.keep(self._tell_reasons())
         logger.info("No suggestion: %s.", reason.description)
         condition = self.connection.condition
         state = "disabled" if reason in LEFT_ALONE else condition.state
         self.editor.tell(replace(condition, state=state, uri=uri, reason=reason.value))
+
+    async def _tell_reasons(self) -> None:
+        """Tells the engine, in a while and all at once: the counts go on, so that nothing depends on one message."""
+        await asyncio.sleep(TELL_SECONDS)
+        counts = tuple(ReasonCount(reason, count) for reason, count in self.reasons.items())
+        await self.connection.tell_reasons(ReasonsCall(self.name, counts))

@@ -92,6 +92,7 @@ class Settings:
         delay_ms: what to wait for the next key at least, milliseconds.
         deadline_ms: time that the engine has for an automatic suggestion, milliseconds.
         secret_files: patterns of files that are never completed and never shown to the model.
+        schemas: JSON Schemas of documents, by patterns of their places in a workspace folder; paths from there.
         context: what the model is shown.
         engine: where fills come from.
         log: what is logged.
@@ -105,6 +106,7 @@ class Settings:
     delay_ms: float = 75.0
     deadline_ms: float = 2000.0
     secret_files: tuple[str, ...] = SECRET_PATTERNS
+    schemas: dict[str, str] = field(default_factory=dict)
     context: ContextSettings = ContextSettings()
     engine: EngineSettings = EngineSettings()
     log: LogSettings = LogSettings()
@@ -199,6 +201,12 @@ def _switches(value: Any) -> dict[str, bool]:
     return value
 
 
+def _paths(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise ValueError('must name files for patterns, as {"package.json": "schemas/package.json"} does')
+    return value
+
+
 def _level(value: Any) -> Any:
     if value not in (levels := get_args(Level)):
         raise ValueError(f"must be one of {', '.join(levels)}")
@@ -219,6 +227,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     float: _number,
     tuple[str, ...]: _texts,
     dict[str, bool]: _switches,
+    dict[str, str]: _paths,
     Level: _level,
     Wanted: read_length,
 }

@@ -3,7 +3,7 @@
 Neighbours come from the other files of a gap's package: imports may lead to any of them, and those that lie closest
 count as open documents. Recent edits are not measured: a package does not tell how it was written.
 
-    python tests/benchmarks/context_sources.py --held-out FILE.jsonl.gz [--limit 50] [--budget 1500]
+    .venv/bin/python tests/benchmarks/context_sources.py --held-out FILE.jsonl.gz [--limit 50] [--budget 1500]
 
 The rows of the file are JSON with the keys text, language, package and path. The set that comes with Lacuna has too few
 files of each package to say much.
@@ -70,14 +70,14 @@ class ContextFiller:
         """What the model is shown; the gap's own text is in none of it."""
         owner = self.owner[gap.prefix + gap.middle + gap.suffix]
         files = self.packages[owner.package]
-        document = Neighbouring(owner.path, owner.language, gap.prefix + gap.suffix)
+        document = Neighbouring(owner.path, owner.path, owner.language, gap.prefix + gap.suffix)
         cursor = (len(gap.prefix), len(gap.prefix))
         neighbours = find_neighbours(
             document,
             cursor,
             budgets=self.source.budgets,
             read=lambda path: files[path].text if path in files else None,
-            others=[Neighbouring(each.path, each.language, each.text) for each in _closest(owner, files)],
+            others=[Neighbouring(each.path, each.path, each.language, each.text) for each in _closest(owner, files)],
         )
         self.num_shown += bool(neighbours)
         path = owner.path if self.source.says_path else None

@@ -6,7 +6,7 @@ keys are log-normal; their mean is that of the 52 words a minute that Dhakal et 
 notice it one key later and correct it, and how often they take back a word and type it again was set by us. Return
 indents the next line, and a bracket that is closed in the same line brings its closer along, as in most editors.
 
-    PYTHONPATH=tests python tests/benchmarks/make_session.py FILE FIRST-LAST [FIRST-LAST ...] [--seed 0] > SESSION.jsonl
+    PYTHONPATH=tests .venv/bin/python tests/benchmarks/make_session.py FILE FIRST-LAST [...] [--seed 0] >SESSION
 
 FIRST and LAST are numbers of lines that are missing at the start and are typed in the session, from top to bottom.
 """

@@ -3,7 +3,7 @@
 Runs the embedded checkpoint, or random weights of its shape where there is none. Exits with 1 if the saving is below
 what is promised.
 
-    python tests/benchmarks/prefix_cache.py [--tokens 2000] [--repeats 9]
+    .venv/bin/python tests/benchmarks/prefix_cache.py [--tokens 2000] [--repeats 9]
 """
 
 import argparse

@@ -5,7 +5,7 @@ are waited for, some are cancelled and some are left to be superseded. All of it
 if its memory, by a straight line through the second half of the run, grows by no more than 2 % over that half; in
 a short run that half is still the start-up and says nothing. Exits with 1 if one of them is not.
 
-    PYTHONPATH=tests python tests/benchmarks/soak.py [--edits 20000] [--requests 5000] [--plot FILE.png]
+    PYTHONPATH=tests .venv/bin/python tests/benchmarks/soak.py [--edits 20000] [--requests 5000] [--plot FILE.png]
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 Both run in turn, so that whatever else the machine does slows both. Exits with 1 if ours takes longer than promised.
 
-    PYTHONPATH=tests python tests/benchmarks/startup.py [--repeats 15]
+    PYTHONPATH=tests .venv/bin/python tests/benchmarks/startup.py [--repeats 15]
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Replays a typing session against the installed language server and the real engine, and says what came of it.
+"""Replays a typing session that was generated, not recorded, against the installed language server and the real engine.
 
-The session that comes with it is data/typing_session.jsonl. It was generated, not recorded: see make_session.py, which
-wrote it. Where the person of the session looks at the screen, they take what is suggested as far as it is what they are
-about to write, and save those keys.
+The session is data/typing_session.jsonl, which make_session.py wrote. Where its person looks at the screen, they take
+what is suggested as far as it is what they are about to write, and save those keys. The quiet rate is the share of
+requests that were answered with nothing, whatever the reason.
 
-    PYTHONPATH=tests python tests/benchmarks/typing_session.py [--json FILE] [--limit 100] [--speed 4]
+    PYTHONPATH=tests .venv/bin/python tests/benchmarks/typing_session.py [--json FILE] [--limit 100] [--speed 4]
 
 --speed divides the person's think times and nothing else: the server waits and the engine computes as long as ever, so
 that figures taken at another speed than 1 are for trying this program only.
@@ -164,8 +164,8 @@ def show(figures: Figures) -> None:
 
     rows = [
         ("requests", f"{num}"),
-        ("overtaken by the next key", share(num_overtaken, num)),
-        ("quiet for another reason", share(num_quiet - num_overtaken, num)),
+        ("quiet rate: requests without a suggestion", share(num_quiet, num)),
+        ("    overtaken by the next key", share(num_overtaken, num)),
         *((f"    {name}", share(count, num)) for name, count in reasons.items() if name not in OVERTAKEN),
         ("with a suggestion", share(requests["suggested"], num)),
         ("    from memory, without the engine", share(requests["from_memory"], requests["suggested"])),

@@ -25,7 +25,7 @@ Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
 def engines() -> Iterator[None]:
     """Keeps the engines that tests start apart from the user's, and ends them with the tests."""
     with tempfile.TemporaryDirectory(prefix="lacuna-") as name, pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME"):
+        for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
             directory = Path(name, variable)
             directory.mkdir(mode=0o700)
             patch.setenv(variable, str(directory))
@@ -56,6 +56,18 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = initialized(DenoiserConfig.from_json(document), seed=0)
     save_checkpoint(directory, model, document, NANO_GENERATION_CONFIG, torch.float32)
     return directory
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for this machine that nobody has signed, and its key."""
+    directory = tmp_path_factory.mktemp("certificate")
+    certificate, key = directory / "cert.pem", directory / "key.pem"
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    files = ("-keyout", key, "-out", certificate)
+    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files)
+    subprocess.run(command, check=True, capture_output=True)
+    return certificate, key
 
 
 @pytest.fixture(scope="session")

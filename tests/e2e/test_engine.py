@@ -186,8 +186,8 @@ async def mistakes_are_refused(engine: Engine) -> None:
     for content, kind in ((b"{", "invalid"), (b'{"segments": [1, 2]}', "invalid"), (b" " * (17 << 20), "too_large")):
         response = await engine.client.post("/v1/fill", content=content)
         assert decode(response.content, Refusal).kind == kind
-    between = "between " * 10_000
-    (end,) = await engine.fill(replace(CALL, segments=("", between, "")))
+    draft = (("many words in one", None),)
+    (end,) = await engine.fill(replace(CALL, segments=("", ""), max_tokens=2, draft=draft))
     assert isinstance(end, Refusal) and end.kind == "invalid"
     assert isinstance((await engine.fill(CALL))[-1], ResultEvent)
 
@@ -244,18 +244,16 @@ async def test_a_checkpoint_that_cannot_be_loaded(tmp_path: Path, socket_path: P
         assert str(tmp_path) in status.message
 
 
-async def test_a_team_s_engine_wants_a_token_and_speaks_tls(checkpoint: Path, tmp_path: Path) -> None:
-    token_file, certificate, key = (tmp_path / name for name in ("token", "cert.pem", "key.pem"))
+async def test_a_team_s_engine_wants_a_token_and_speaks_tls(
+    checkpoint: Path, certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    token_file, (public, key) = tmp_path / "token", certificate
     token_file.write_text("s3cret\n")
     token_file.chmod(0o600)
-    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
-    files = ("-keyout", key, "-out", certificate)
-    command = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject, *files)
-    subprocess.run(command, check=True, capture_output=True)
-    trust = ssl.create_default_context(cafile=certificate)
+    trust = ssl.create_default_context(cafile=public)
     arguments = ("--checkpoint", checkpoint, "--host", "127.0.0.1", "--token-file", token_file)
     async with engine_of(
-        *arguments, "--tls-cert", certificate, "--tls-key", key, "--max-body-mib", "1", token="s3cret", trust=trust
+        *arguments, "--tls-cert", public, "--tls-key", key, "--max-body-mib", "1", token="s3cret", trust=trust
     ) as engine:
         assert engine.url.startswith("https://127.0.0.1:")
         assert isinstance((await engine.fill(CALL))[-1], ResultEvent)
@@ -263,6 +261,8 @@ async def test_a_team_s_engine_wants_a_token_and_speaks_tls(checkpoint: Path, tm
         assert (wrong.status_code, decode(wrong.content, Refusal).kind) == (401, "unauthorized")
         large = await engine.client.post("/v1/fill", content=b" " * (1 << 21))
         assert (large.status_code, decode(large.content, Refusal).kind) == (413, "too_large")
+        ending = await engine.client.post("/v1/shutdown")
+        assert (ending.status_code, decode(ending.content, Refusal).kind) == (400, "invalid")
         with pytest.raises(httpx.TransportError):
             await engine.client.get(engine.url.replace("https", "http") + "/health")
 
@@ -275,6 +275,15 @@ async def test_a_team_s_engine_wants_a_token_and_speaks_tls(checkpoint: Path, tm
         (["--tls-cert", "x"], "--tls-cert and --tls-key belong together."),
         (["--tls-cert", "x", "--tls-key", "x"], "TLS is for TCP: give --host."),
         (["--host", "127.0.0.1", "--token-file", "nowhere"], "nowhere: No such file or directory"),
+        (
+            ["--host", "a..b"],
+            "Cannot listen at a..b, port 0: encoding with 'idna' codec failed (UnicodeError: label empty or too long).",
+        ),
+        (["--idle-minutes", "0"], "--idle-minutes must be more than 0; without it the engine does not end by itself."),
+        (
+            ["--idle-minutes", "nan"],
+            "--idle-minutes must be more than 0; without it the engine does not end by itself.",
+        ),
         (["--socket", "."], " is there already and is no socket; choose another path."),
     ],
 )

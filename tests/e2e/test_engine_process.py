@@ -96,6 +96,17 @@ def test_an_engine_that_was_killed_or_lost_its_socket_is_replaced(lacuna: Lacuna
     wait_until(lambda: not is_alive(lost["pid"]))
 
 
+def test_an_engine_that_somebody_has_just_started_is_waited_for(lacuna: Lacuna, checkpoint: Path) -> None:
+    address = own_address(checkpoint, "auto")
+    process = spawn(address, EngineOptions(checkpoint))
+    assert isinstance(process, subprocess.Popen)
+    check_fill(lacuna("fill", "-:1:5", "--checkpoint", checkpoint, given=b"x = \n"))
+    assert [status["pid"] for status in statuses(lacuna)] == [process.pid]
+    assert list(log_file(address).parent.iterdir()) == [log_file(address)]  # each start would have had one
+    lacuna("stop")
+    process.wait(timeout=60)
+
+
 def test_a_log_that_cannot_be_written_stops_nothing(lacuna: Lacuna, place: Path, checkpoint: Path) -> None:
     (place / "XDG_STATE_HOME").rmdir()
     (place / "XDG_STATE_HOME").touch()
@@ -104,7 +115,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(lacuna: Lacuna, place: Path,
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
 def test_a_full_disk_stops_nothing(lacuna: Lacuna, checkpoint: Path) -> None:
-    starting = command(own_address(checkpoint, "auto"), EngineOptions(checkpoint))
+    starting = command(EngineOptions(checkpoint))
     output = subprocess.DEVNULL
     with Path("/dev/full").open("wb") as full, subprocess.Popen(starting, stdout=output, stderr=full) as process:
         wait_until(lambda: statuses(lacuna) != [])
@@ -178,6 +189,7 @@ def test_what_the_engine_is_asked_and_what_it_took(lacuna: Lacuna, scripted: Scr
     [
         (Answer(None), r"The engine at unix:///.* ended before it had answered; try again\."),
         (Answer(Refusal("busy", "Too many calls wait; try again.")), r"Too many calls wait; try again\."),
+        (Answer(result("x", stop_reason="deadline", fills=())), r"Nothing was filled in the time .*; allow more\."),
     ],
 )
 def test_without_a_fill_there_is_one_line(
@@ -187,6 +199,17 @@ def test_without_a_fill_there_is_one_line(
     done = lacuna("fill", "-:1:5", given=b"x = \n")
     assert (done.returncode, done.stdout) == (2, b"")
     assert re.fullmatch(f"lacuna: {message}\n", done.stderr.decode())
+
+
+def test_an_engine_that_ends_just_then_is_looked_for_once_more(lacuna: Lacuna, scripted: ScriptedEngine) -> None:
+    closing = Answer(Refusal("closing", "The engine ends."))
+    scripted.answers.append(closing)
+    check_fill(lacuna("fill", "-:1:5", given=b"x = \n"))
+    assert len(scripted.calls) == 2
+    scripted.answers.extend([closing, closing])
+    done = lacuna("fill", "-:1:5", given=b"x = \n")
+    assert done.returncode == 2
+    assert re.fullmatch(r"lacuna: The engine at unix:///.* ends; try again\.\n", done.stderr.decode())
 
 
 def test_interruption_hangs_up(scripted: ScriptedEngine) -> None:

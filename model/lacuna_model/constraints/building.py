@@ -50,7 +50,7 @@ class AutomatonBuilder:
         self._vocabulary = json.dumps([token.hex() for token in vocabulary])
         self._digest = hashlib.sha256(f"{FORMAT}\n{self._vocabulary}".encode())
         self._directory = directory or platformdirs.user_cache_path("lacuna", appauthor=False) / "automata"
-        self._known: OrderedDict[str, TokenAutomaton] = OrderedDict()
+        self._known: OrderedDict[str, TokenAutomaton | ConstraintError] = OrderedDict()
 
     def build(self, pattern: str) -> TokenAutomaton:
         """The automaton of a regular expression, which a whole text has to match.
@@ -63,11 +63,17 @@ class AutomatonBuilder:
         """
         if pattern not in self._known:
             path = self._path(pattern)
-            self._known[pattern] = _load(path) or self._make(pattern, path)
-            while len(self._known) > MAX_IN_MEMORY:
+            try:
+                self._known[pattern] = _load(path) or self._make(pattern, path)
+            except ConstraintError as error:
+                self._known[pattern] = error  # it would take as long to fail again
+            if len(self._known) > MAX_IN_MEMORY:
                 self._known.popitem(last=False)
         self._known.move_to_end(pattern)
-        return self._known[pattern]
+        known = self._known[pattern]
+        if isinstance(known, ConstraintError):
+            raise ConstraintError(str(known))
+        return known
 
     def _path(self, pattern: str) -> Path:
         digest = self._digest.copy()

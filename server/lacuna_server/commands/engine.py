@@ -1,7 +1,9 @@
 """`lacuna engine`: the process that holds the model for all editor windows."""
 
 import logging
+import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -10,8 +12,6 @@ import typer
 
 from lacuna_server.commands.options import Checkpoint, Device
 from lacuna_server.errors import UserError
-
-LOOPBACK = "127.0.0.1"
 
 
 def engine(
@@ -34,8 +34,8 @@ def engine(
         Path | None, typer.Option("--tls-key", metavar="FILE", help="Key of the certificate; in PEM.")
     ] = None,
     idle_minutes: Annotated[
-        float, typer.Option("--idle-minutes", min=0, metavar="N", help="End after so long without a call.")
-    ] = 30.0,
+        float | None, typer.Option("--idle-minutes", metavar="N", help="End after so long without a call [never].")
+    ] = None,
     max_body_mib: Annotated[
         int, typer.Option("--max-body-mib", min=1, metavar="N", help="Size of the largest request.")
     ] = 16,
@@ -45,7 +45,7 @@ def engine(
     Editors start one by themselves. To serve a team, give --host and --token-file.
     """
     from lacuna_server.engine.address import own_address
-    from lacuna_server.engine.listening import listen_on_port, listen_on_socket, read_token
+    from lacuna_server.engine.listening import LOOPBACK, listen_on_port, listen_on_socket, read_token
     from lacuna_server.engine.service import ServiceOptions, Tls, serve
     from lacuna_server.engine.worker import Worker
 
@@ -56,6 +56,9 @@ def engine(
         raise UserError("--tls-cert and --tls-key belong together.")
     if tls_cert is not None and not is_tcp:
         raise UserError("TLS is for TCP: give --host.")
+    if idle_minutes is not None and not idle_minutes > 0:
+        raise UserError("--idle-minutes must be more than 0; without it the engine does not end by itself.")
+    own = None
     if not is_tcp and socket is None:
         own = own_address(checkpoint, device)
         socket, token_file = own.socket, token_file or own.token_file
@@ -64,8 +67,9 @@ def engine(
     options = ServiceOptions(
         token=None if token_file is None else read_token(token_file),
         tls=None if tls_cert is None or tls_key is None else Tls(tls_cert, tls_key),
-        idle_minutes=idle_minutes,
+        idle_minutes=math.inf if idle_minutes is None else idle_minutes,
         max_body_bytes=max_body_mib << 20,
+        is_shared=is_tcp,
     )
     if socket is not None:
         listener = listen_on_socket(socket)
@@ -73,6 +77,8 @@ def engine(
         listener = listen_on_port(
             host or LOOPBACK, port or 0, with_tls=options.tls is not None, with_token=options.token is not None
         )
+        if own is not None:
+            listener = replace(listener, is_reachable=own.is_known, remove=own.forget)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     print(f"The engine listens at {listener.url}", flush=True)

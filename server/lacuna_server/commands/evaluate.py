@@ -1,6 +1,8 @@
 """`lacuna eval`: how good fills are, on HumanEval-Infilling or on held-out files."""
 
 import json
+import re
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -14,8 +16,12 @@ from lacuna_server.loading import load_infiller, progress_bar
 from lacuna_server.render import table_console
 
 if TYPE_CHECKING:
+    from lacuna_model.evaluation.documents import Document
     from lacuna_model.evaluation.filler import Filler
+    from lacuna_model.infill import Infiller
+    from lacuna_model.request import InfillOptions
 
+NUM_IN_FILE = "([2-9]|[1-9][0-9])"
 NUM_GAPS = 50
 """Held-out gaps of each kind, unless `--limit` says otherwise."""
 
@@ -49,7 +55,9 @@ def evaluate(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, metavar="N", help=f"Tasks of --data [all], or gaps of each kind [{NUM_GAPS}]."),
+        typer.Option(
+            "--limit", min=1, metavar="N", help=f"Tasks of --data [all], or gaps, or files, of each kind [{NUM_GAPS}]."
+        ),
     ] = None,
     filler: Annotated[
         FillerName, typer.Option("--filler", help="Gold and empty fills calibrate the grading.")
@@ -57,6 +65,13 @@ def evaluate(
     compare_ranking: Annotated[
         bool, typer.Option("--compare-ranking", help="Compare the ways to rank candidates on held-out gaps.")
     ] = False,
+    compare_syntax: Annotated[
+        bool, typer.Option("--compare-syntax", help="Compare fills with and without regard to syntax.")
+    ] = False,
+    gaps: Annotated[
+        str | None,
+        typer.Option("--gaps", metavar="N,N", help="Compare the ways to fill so many gaps in one file, such as 2,3,5."),
+    ] = None,
     max_tokens: MaxTokens = 48,
     max_lines: MaxLines = None,
     seed: Seed = 0,
@@ -67,6 +82,12 @@ def evaluate(
     """Grade fills: tests that pass with --data, exact matches on held-out files without."""
     if data is not None and (held_out is not None or compare_ranking):
         raise UserError("--data excludes --held-out and --compare-ranking.")
+    is_data_given = data is not None or filler is not FillerName.MODEL
+    if sum((compare_syntax, gaps is not None, compare_ranking or is_data_given)) > 1:
+        raise UserError(
+            "--compare-syntax and --gaps exclude each other, --compare-ranking, --data and --filler; give one of them."
+        )
+    nums_gaps = None if gaps is None else _nums_gaps(gaps)
     if compare_ranking and filler is not FillerName.MODEL:
         raise UserError("--compare-ranking needs the model as filler.")
     if compare_ranking and (max_lines is not None or _is_given(context, "max_tokens")):
@@ -74,13 +95,35 @@ def evaluate(
     log = Console(stderr=True)
     report: Report
     if compare_ranking:
-        from lacuna_model.evaluation.documents import read_documents
         from lacuna_model.evaluation.ranking import compare_rankings
 
-        documents = read_documents(held_out)
-        infiller = load_infiller(checkpoint, device, log)
+        documents, infiller = _documents_and_model(held_out, checkpoint, device, log)
         with progress_bar("Ranking", log) as progress:
             report = compare_rankings(infiller, documents, num=limit or NUM_GAPS, seed=seed, progress=progress)
+    elif compare_syntax:
+        from lacuna_model.evaluation import syntax_comparison
+
+        documents, infiller = _documents_and_model(held_out, checkpoint, device, log)
+        options = _options(max_tokens, max_lines, seed)
+        with progress_bar("Filling", log) as progress:
+            report = syntax_comparison.compare_syntax(
+                infiller, documents, num=limit or NUM_GAPS, options=options, seed=seed, progress=progress
+            )
+    elif nums_gaps is not None:
+        from lacuna_model.evaluation.several_gaps import evaluate_several_gaps
+
+        documents, infiller = _documents_and_model(held_out, checkpoint, device, log)
+        options = _options(max_tokens, max_lines, seed)
+        with progress_bar("Filling", log) as progress:
+            report = evaluate_several_gaps(
+                infiller,
+                documents,
+                nums_gaps=nums_gaps,
+                num=limit or NUM_GAPS,
+                seed=seed,
+                options=options,
+                progress=progress,
+            )
     elif data is not None:
         from lacuna_model.evaluation.humaneval import evaluate_humaneval, read_tasks
 
@@ -108,6 +151,28 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
+def _nums_gaps(text: str) -> list[int]:
+    """Reads `2,3,5`. Raises UserError for anything else."""
+    if not re.fullmatch(f"{NUM_IN_FILE}(,{NUM_IN_FILE})*", text):
+        raise UserError(f"--gaps {text!r} is no list of numbers from 2 to 99; write --gaps 2,3,5.")
+    return [int(number) for number in text.split(",")]
+
+
+def _documents_and_model(
+    held_out: Path | None, checkpoint: Path | None, device: str, log: Console
+) -> "tuple[Sequence[Document], Infiller]":
+    from lacuna_model.evaluation.documents import read_documents
+
+    documents = read_documents(held_out)  # what is wrong with them is told before the model is loaded
+    return documents, load_infiller(checkpoint, device, log)
+
+
+def _options(max_tokens: int, max_lines: int | None, seed: int) -> "InfillOptions":
+    from lacuna_model.request import InfillOptions
+
+    return InfillOptions(max_tokens=max_tokens, max_lines=max_lines, seed=seed)
+
+
 def _make_filler(
     name: FillerName,
     checkpoint: Path | None,
@@ -118,11 +183,9 @@ def _make_filler(
     log: Console,
 ) -> "Filler":
     from lacuna_model.evaluation.filler import EmptyFiller, GoldFiller, ModelFiller
-    from lacuna_model.request import InfillOptions
 
     if name is FillerName.GOLD:
         return GoldFiller()
     if name is FillerName.EMPTY:
         return EmptyFiller()
-    options = InfillOptions(max_tokens=max_tokens, max_lines=max_lines, seed=seed)
-    return ModelFiller(load_infiller(checkpoint, device, log), options)
+    return ModelFiller(load_infiller(checkpoint, device, log), _options(max_tokens, max_lines, seed))

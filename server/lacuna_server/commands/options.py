@@ -5,12 +5,26 @@ from typing import Annotated
 
 import typer
 
+from lacuna_server.engine.protocol import MAX_CANDIDATES
+from lacuna_server.languages import LANGUAGES
+
 Checkpoint = Annotated[
     Path | None, typer.Option("--checkpoint", metavar="DIR", help="Checkpoint directory; the embedded one otherwise.")
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, metavar="N", help="Most tokens of a gap.")]
+Candidates = Annotated[
+    int, typer.Option("--candidates", min=1, max=MAX_CANDIDATES, metavar="N", help="Fills to try; the best is used.")
+]
+FileLanguage = Annotated[
+    str | None,
+    typer.Option("--language", metavar="NAME", help=f"{', '.join(LANGUAGES)}; from the file's name otherwise."),
+]
+NoEngine = Annotated[
+    bool, typer.Option("--no-engine", help="Load the model for this fill alone; start and ask no engine.")
+]
+InPlace = Annotated[bool, typer.Option("--in-place", "-i", help="Write the fill into the file.")]
 MaxLines = Annotated[int | None, typer.Option("--lines", min=1, metavar="N", help="Cut each fill after so many lines.")]
 Seed = Annotated[
     int,

@@ -10,8 +10,6 @@ import typer
 
 from lacuna_server.errors import UserError
 
-LOOPBACK = "127.0.0.1"
-
 
 def serve(
     tcp: Annotated[
@@ -34,6 +32,8 @@ def serve(
     if tcp is None:
         server.start_io(sys.stdin.buffer, output)
     else:
+        from lacuna_server.engine.listening import LOOPBACK
+
         server.start_tcp(LOOPBACK, tcp)
     logging.shutdown()
     os._exit(0 if server.protocol.was_shut_down else 1)  # to clear up a process of this size takes half a second

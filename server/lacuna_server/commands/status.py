@@ -1,4 +1,4 @@
-"""`lacuna status`: the engines that run."""
+"""`lacuna status`: the engines that run, and why editors were given no suggestions."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lacuna_server.commands.options import AsJson
+from lacuna_server.reasons import Reason
 from lacuna_server.render import table_console, visible
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ COLUMNS = ("state", "device", "checkpoint", "version", "up", "fills", "waiting",
 
 
 def status(as_json: AsJson = False) -> None:
-    """Show your engines that run: how they are, with which model, where, and since when."""
+    """Show your engines that run: how they are, with which model, where, since when, and why editors got nothing."""
     from lacuna_server.engine.running import find_running  # HTTP takes a while to import
 
     found = asyncio.run(find_running())
@@ -46,6 +47,10 @@ def _print(found: "list[Found]") -> None:
         problem = each.problem if each.status is None else each.status.message
         if problem:
             console.print(Text(visible(problem)), soft_wrap=True)
+    meaning = {reason.value: reason.description for reason in Reason}
+    for told in (told for status in understood for told in status.reasons):
+        why = meaning.get(told.reason, told.reason)  # an editor's server of another version may have others
+        console.print(Text(visible(f"No suggestion ({told.count}): {why}.")), soft_wrap=True)
 
 
 def _row(status: "Status") -> tuple[str, ...]:

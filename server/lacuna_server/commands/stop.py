@@ -12,12 +12,17 @@ def stop() -> None:
 
 async def _stop_all() -> str:
     from lacuna_server.engine.client import EngineClient  # HTTP takes a while to import
+    from lacuna_server.engine.errors import EngineHangsError
     from lacuna_server.engine.running import end, find_running
 
+    problems = []
     found = await find_running()
     for each in found:
         async with EngineClient(each.address) as client:
-            if not await end(client):
-                process = "" if each.status is None else f" (process {each.status.pid})"
-                raise UserError(f"The engine at {each.address}{process} does not end; end it by other means.")
+            try:
+                await end(client)
+            except EngineHangsError as error:
+                problems.append(str(error))
+    if problems:
+        raise UserError(" ".join(problems))
     return f"Ended {len(found)} engine{'' if len(found) == 1 else 's'}." if found else "No engine runs."

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from lacuna_server.engine.listening import LOOPBACK
 from lacuna_server.errors import UserError
 
 APP = "lacuna"
@@ -74,6 +75,10 @@ class Address:
         left_behind = self._left_behind
         return left_behind.with_name(f"{left_behind.stem.partition('-')[0]}.lock")
 
+    def is_known(self) -> bool:
+        """Whether clients find the user's own engine here."""
+        return self._left_behind.exists()
+
     def forget(self) -> None:
         """Removes what an engine that is gone has left behind."""
         self._left_behind.unlink(missing_ok=True)
@@ -113,14 +118,17 @@ def own_addresses() -> list[Address]:
 def tcp_address(directory: Path, key: str) -> Address:
     """A loopback address that lasts until it is forgotten, with a token that only this user can read."""
     if not any(directory.glob(f"{key}-*.token")):
-        with socket.create_server(("127.0.0.1", 0)) as free:
+        with socket.create_server((LOOPBACK, 0)) as free:
             port = free.getsockname()[1]
-        (directory / f"{key}-{port}.token").write_text(secrets.token_urlsafe(32), encoding="ascii")
+        handle, name = tempfile.mkstemp(dir=directory)
+        with open(handle, "w", encoding="ascii") as file:  # noqa: PTH123 (a handle, which only this user can read)
+            file.write(secrets.token_urlsafe(32))
+        Path(name).replace(directory / f"{key}-{port}.token")  # whoever finds it finds all of it
     return _address_of_token_file(min(directory.glob(f"{key}-*.token")))  # all who made one at once agree
 
 
 def _address_of_token_file(path: Path) -> Address:
-    return Address(f"http://127.0.0.1:{path.stem.rpartition('-')[2]}", token_file=path)
+    return Address(f"http://{LOOPBACK}:{path.stem.rpartition('-')[2]}", token_file=path)
 
 
 def runtime_directory() -> Path:

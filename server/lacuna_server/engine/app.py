@@ -17,9 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from lacuna_server.engine.client_reasons import ClientReasons
 from lacuna_server.engine.guard import JSON, Guard, refusal_response
 from lacuna_server.engine.metrics import Metrics
-from lacuna_server.engine.protocol import VERSION, FillCall, Refusal, Status, WarmCall, decode, encode
+from lacuna_server.engine.protocol import VERSION, FillCall, ReasonsCall, Refusal, Status, WarmCall, decode, encode
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.engine.scheduler import Filler, Scheduler, Turn
 from lacuna_server.engine.worker import ModelStatus
@@ -27,7 +28,7 @@ from lacuna_server.engine.worker import ModelStatus
 JSON_LINES = "application/x-ndjson"
 MAX_BODY_BYTES = 16 << 20
 
-Call = TypeVar("Call", FillCall, WarmCall)
+Call = TypeVar("Call", FillCall, ReasonsCall, WarmCall)
 
 
 class Model(Filler, Protocol):
@@ -51,16 +52,17 @@ class Engine:
         metrics: counts.
     """
 
-    def __init__(self, model: Model, shut_down: Callable[[], None]) -> None:
+    def __init__(self, model: Model, shut_down: Callable[[], None] | None) -> None:
         """Makes an engine.
 
         Args:
             model: what fills.
-            shut_down: ends the process soon.
+            shut_down: ends the process soon; None: nobody who asks may do that.
         """
         self._model = model
         self._shut_down = shut_down
         self._started = time.monotonic()
+        self._reasons = ClientReasons()
         self.metrics = Metrics(lambda: model.status.loaded_bytes, lambda: self.scheduler.num_queued)
         self.scheduler = Scheduler(model, self.metrics.count_result)
 
@@ -83,15 +85,20 @@ class Engine:
 
     async def fill(self, request: Request) -> "EventStream":
         """`POST /v1/fill`."""
-        return EventStream(self.scheduler, await self._call(request, FillCall), self.metrics)
+        return EventStream(self.scheduler, await self._fill_call(request, FillCall), self.metrics)
 
     async def warm(self, request: Request) -> Response:
         """`POST /v1/warm`."""
-        call = await self._call(request, WarmCall)
+        call = await self._fill_call(request, WarmCall)
         with self.scheduler.enter(call) as turn, _withdrawn_by_hanging_up(turn, self.scheduler, request.receive):
             async for event in turn:
                 if isinstance(event, Refusal):
                     raise RefusedError(event.kind, event.message)
+        return Response(status_code=204)
+
+    async def reasons(self, request: Request) -> Response:
+        """`POST /v1/reasons`; in any state, and it counts as nothing to be done."""
+        self._reasons.take(_read(await request.body(), ReasonsCall))
         return Response(status_code=204)
 
     async def status(self, _: Request) -> Response:
@@ -103,12 +110,15 @@ class Engine:
             num_queued=self.scheduler.num_queued,
             num_running=self.scheduler.num_running,
             num_fills=self.scheduler.num_fills,
+            reasons=self._reasons.total(),
             **asdict(self._model.status),
         )
         return Response(encode(status), media_type=JSON)
 
     async def shut_down(self, _: Request) -> Response:
         """`POST /v1/shutdown`."""
+        if self._shut_down is None:
+            raise RefusedError("invalid", "This engine serves others too; end it where it runs.")
         self._shut_down()
         return Response(status_code=202)
 
@@ -121,13 +131,10 @@ class Engine:
         """`GET /metrics`."""
         return Response(self.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    async def _call(self, request: Request, kind: type[Call]) -> Call:
+    async def _fill_call(self, request: Request, kind: type[Call]) -> Call:
         body = await request.body()  # before anything is refused, so that the connection can be used again
         self._check_ready()
-        try:
-            return decode(body, kind)
-        except ValueError as error:
-            raise RefusedError("invalid", f"The request cannot be understood: {error}") from error
+        return _read(body, kind)
 
     def _check_ready(self) -> None:
         match self._model.status:
@@ -149,6 +156,7 @@ def create_app(engine: Engine, *, token: str | None = None, max_body_bytes: int 
         routes=[
             Route("/v1/fill", engine.fill, methods=["POST"]),
             Route("/v1/warm", engine.warm, methods=["POST"]),
+            Route("/v1/reasons", engine.reasons, methods=["POST"]),
             Route("/v1/status", engine.status),
             Route("/v1/shutdown", engine.shut_down, methods=["POST"]),
             Route("/health", engine.health),
@@ -160,6 +168,13 @@ def create_app(engine: Engine, *, token: str | None = None, max_body_bytes: int 
         exception_handlers={HTTPException: _not_here},
         lifespan=engine.running,
     )
+
+
+def _read(body: bytes, kind: type[Call]) -> Call:
+    try:
+        return decode(body, kind)
+    except ValueError as error:
+        raise RefusedError("invalid", f"The request cannot be understood: {error}") from error
 
 
 async def _not_here(request: Request, error: Exception) -> Response:

@@ -1,25 +1,29 @@
 """Asks an engine."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
 
 from lacuna_server.engine.address import Address
 from lacuna_server.engine.errors import (
+    EngineClosingError,
     EngineError,
+    EngineHangsError,
     EngineRefusedError,
     EngineUnreachableError,
     EngineVersionError,
 )
+from lacuna_server.engine.listener_process import listener_process, named
 from lacuna_server.engine.protocol import (
     VERSION,
     VERSION_HEADER,
     FillCall,
+    ReasonsCall,
     Refusal,
     ResultEvent,
     Status,
@@ -35,17 +39,18 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 5.0
 STATUS_SECONDS = 10.0
-"""An engine that does not tell its status within this time is as good as none."""
+"""An engine that does not tell its status within this time hangs."""
 
 
 class EngineClient:
     """Asks one engine; its connections are kept until it is closed.
 
     Every request raises:
-        EngineUnreachableError: nobody answers, or not to the end.
+        EngineUnreachableError: no engine answers, or not to the end; EngineClosingError: it ends.
+        EngineHangsError: nothing is answered in time.
         EngineVersionError: the engine is of another version.
         EngineRefusedError: the engine says why not.
-        EngineError: it is no engine that answers.
+        EngineError: what it answers cannot be understood.
     """
 
     def __init__(self, address: Address, *, token: str | None = None, ca_file: Path | None = None) -> None:
@@ -78,9 +83,7 @@ class EngineClient:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -104,7 +107,7 @@ class EngineClient:
                 except ValueError as error:
                     raise self._misunderstood(error) from error
                 if isinstance(event, Refusal):
-                    raise EngineRefusedError(event.kind, event.message)
+                    raise self._refused(event)
                 yield event
                 if isinstance(event, ResultEvent):
                     return
@@ -113,6 +116,11 @@ class EngineClient:
     async def warm(self, call: WarmCall) -> None:
         """Has a text encoded that will soon be the prefix of a gap."""
         async with self._asked("POST", "/v1/warm", content=encode(call)):
+            pass
+
+    async def tell_reasons(self, call: ReasonsCall) -> None:
+        """Tells why requests of an editor brought nothing."""
+        async with self._asked("POST", "/v1/reasons", content=encode(call), timeout=STATUS_SECONDS):
             pass
 
     async def shutdown(self) -> None:
@@ -129,7 +137,14 @@ class EngineClient:
             async with self._http.stream(method, path, **options) as response:
                 await self._check(response)
                 yield response
-        except (httpx.ConnectError, httpx.TimeoutException) as error:
+        except httpx.TimeoutException as error:
+            process = named(await asyncio.to_thread(listener_process, self.address))
+            message = f"The engine at {self.address}{process} does not answer; wait a while, or end that process."
+            raise EngineHangsError(message) from error
+        except httpx.ConnectError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                message = f"The certificate of the engine at {self.address} is not trusted; engine.ca_file can name it."
+                raise EngineUnreachableError(message) from error
             reason = f" ({error})" if str(error) else ""
             raise EngineUnreachableError(f"No engine answers at {self.address}{reason}; does it run?") from error
         except httpx.TransportError as error:
@@ -138,19 +153,23 @@ class EngineClient:
     async def _check(self, response: httpx.Response) -> None:
         version = response.headers.get(VERSION_HEADER)
         if version is None:
-            raise EngineError(f"What answers at {self.address} is no engine of Lacuna.")
+            raise EngineUnreachableError(f"What answers at {self.address} is no engine of Lacuna.")
         if version != VERSION:
             message = f"The engine at {self.address} is Lacuna {version}, this is {VERSION}; install the same one."
             raise EngineVersionError(message, version)
         if not response.is_success:
-            refusal = self._read(await response.aread(), Refusal)
-            raise EngineRefusedError(refusal.kind, refusal.message)
+            raise self._refused(self._read(await response.aread(), Refusal))
 
     def _read(self, data: bytes, kind: type[T]) -> T:
         try:
             return decode(data, kind)
         except ValueError as error:
             raise self._misunderstood(error) from error
+
+    def _refused(self, refusal: Refusal) -> EngineError:
+        if refusal.kind == "closing":
+            return EngineClosingError(f"The engine at {self.address} ends; try again.")
+        return EngineRefusedError(refusal.kind, refusal.message)
 
     def _broken_off(self) -> EngineUnreachableError:
         return EngineUnreachableError(f"The engine at {self.address} ended before it had answered; try again.")

@@ -13,7 +13,15 @@ class EngineError(UserError):
 
 
 class EngineUnreachableError(EngineError):
-    """Nobody answers there, or the engine ended before it had answered."""
+    """No engine answers there, or it ended before it had answered."""
+
+
+class EngineClosingError(EngineUnreachableError):
+    """The engine was about to end and did not take the call."""
+
+
+class EngineHangsError(EngineError):
+    """It listens, but does not answer in time or does not end: an engine that hangs is not one that is missing."""
 
 
 class EngineVersionError(EngineError):

@@ -16,6 +16,9 @@ JSON = "application/json"
 OPEN_PATHS = ("/health",)
 """What a load balancer may ask without the token."""
 
+MAX_REQUESTS = 256
+"""That are answered at the same time; each may hold a body in memory."""
+
 STATUS: dict[RefusalKind, int] = {
     "loading": 503,
     "failed": 503,
@@ -38,8 +41,8 @@ def refusal_response(refusal: Refusal, status: int | None = None) -> Response:
 class Guard:
     """Middleware that every request passes.
 
-    It asks for the token, refuses what is too large and what web pages send, turns errors into refusals and tells the
-    version.
+    It asks for the token, refuses what is too large, too much at once and what web pages send, turns errors into
+    refusals and tells the version.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Guard:
         self._token = token
         self._max_body_bytes = max_body_bytes
         self._on_refusal = on_refusal
+        self._num_requests = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request."""
@@ -72,6 +76,7 @@ class Guard:
                 MutableHeaders(scope=message)[VERSION_HEADER] = VERSION
             await send(message)
 
+        self._num_requests += 1
         try:
             self._check(Headers(scope=scope), scope["path"])
             await self._app(scope, self._limited(receive), send_with_version)
@@ -82,6 +87,8 @@ class Guard:
             self._on_refusal(refusal)
             if not has_started:  # otherwise the connection breaks off, as the answer is not complete
                 await refusal_response(refusal)(scope, receive, send_with_version)
+        finally:
+            self._num_requests -= 1
 
     def _check(self, headers: Headers, path: str) -> None:
         if "origin" in headers:  # said by browsers, for pages that have no business here even on the same machine
@@ -90,6 +97,8 @@ class Guard:
             given = headers.get("authorization", "")
             if not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
                 raise RefusedError("unauthorized", "This engine wants its token; set engine.token_file.")
+        if self._num_requests > MAX_REQUESTS:
+            raise RefusedError("busy", "Too many requests at once; try again later.")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self._max_body_bytes:
             raise self._too_large()

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from lacuna_server.errors import UserError
 
+LOOPBACK = "127.0.0.1"
+"""This machine, for this machine alone."""
+
 BACKLOG = 128
 TRIAL_SECONDS = 1.0
 
@@ -23,7 +26,7 @@ class Listener:
         socket: takes connections.
         url: what to give a client.
         is_reachable: whether clients still find it.
-        remove: leaves nothing behind.
+        remove: leaves nothing behind; to be called while the socket is open, by which its place is known.
     """
 
     socket: socket.socket
@@ -79,8 +82,9 @@ def listen_on_port(host: str, port: int, *, with_tls: bool, with_token: bool) ->
         if not with_token and not ipaddress.ip_address(str(place[0]).partition("%")[0]).is_loopback:
             raise UserError(f"At {host} other machines could use this engine: give a --token-file.")
         listener = socket.create_server((place[0], port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise UserError(f"Cannot listen at {host}, port {port}: {error.strerror or error}.") from error
+    except (OSError, UnicodeError) as error:  # the latter is a name that cannot be one
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"Cannot listen at {host}, port {port}: {reason}.") from error
     shown = f"[{host}]" if ":" in host else host
     return Listener(listener, f"{'https' if with_tls else 'http'}://{shown}:{listener.getsockname()[1]}")
 
@@ -121,7 +125,7 @@ def _remove_dead_socket(path: Path) -> None:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name, as long as it is open; None if there is none."""
+    """What tells a socket from another one of the same name, as long as it is open; None if there is none."""
     try:
         found = path.lstat()
     except OSError:

@@ -2,27 +2,29 @@
 
 import asyncio
 import math
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import filelock
 
 from lacuna_server.engine.address import Address, own_address
-from lacuna_server.engine.backoff import BackOff
+from lacuna_server.engine.backoff import LONGEST_DELAY, BackOff
 from lacuna_server.engine.client import EngineClient
 from lacuna_server.engine.errors import (
     EngineDownError,
     EngineError,
+    EngineHangsError,
+    EngineRefusedError,
     EngineUnreachableError,
     EngineVersionError,
 )
-from lacuna_server.engine.protocol import Status
+from lacuna_server.engine.protocol import VERSION, Status
 from lacuna_server.engine.running import end
-from lacuna_server.engine.spawn import EngineOptions, Process, log_file, spawn
+from lacuna_server.engine.spawn import EngineOptions, Process, lives, log_file, spawn
 
 POLL_SECONDS = 0.05
 START_SECONDS = 60.0
@@ -36,7 +38,7 @@ def ignore(_: Status) -> None:
 class EngineKeeper:
     """The way to an engine: the user's own one, which is started when it is missing, or one at a given address.
 
-    The own engine is replaced when it is of another version or has failed to load before we came. Once it has failed
+    The own engine is replaced when it is of an older version or has failed to load before we came. Once it has failed
     for us, nothing is tried any more until `reset`. A given engine is only connected to.
     """
 
@@ -76,9 +78,7 @@ class EngineKeeper:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -94,8 +94,9 @@ class EngineKeeper:
         Several callers wait for the same engine. A caller that is cancelled leaves the start as it is.
 
         Raises:
-            EngineDownError: it cannot be started, ended while it loaded, or failed to load.
-            EngineError: the given engine does not answer as it should.
+            EngineDownError: it cannot be started, ended while it loaded, failed to load, or a newer one runs.
+            EngineHangsError: it does not answer, or an old one does not end: none is started beside it.
+            EngineError: it refuses, or the given engine does not answer as it should.
             UserError: there is no private directory for the own one.
         """
         if self._search is None or self._search.done():
@@ -117,7 +118,8 @@ class EngineKeeper:
         if self._given is not None:
             raise EngineError(f"The engine at {self._given} was given by its address; restart it where it runs.")
         async with self._turn:
-            await end(await self._connect())
+            with suppress(EngineHangsError):  # told when it is looked for again
+                await end(await self._connect())
             self.reset()
 
     async def _find_ready(self) -> EngineClient:
@@ -141,13 +143,15 @@ class EngineKeeper:
     async def _start(self, client: EngineClient) -> Status:
         if self._failure:
             raise EngineDownError(self._failure)
+        if self._process is not None and self._process.poll() == 0:
+            self._back_off = BackOff()  # it did not fail: it was idle, or was told to end
         if left := self._back_off.seconds_left(time.monotonic()):
             wait = f"it may start again in {math.ceil(left)} s"
             raise EngineDownError(f"The engine has ended; {wait}. Its log: {log_file(client.address)}", left)
         async with _held(client.address.lock_file):
-            if status := await _usable(client):
+            client = await self._connect()  # whoever held the lock may have changed the place
+            if status := await _cleared(client):
                 return status  # somebody else was faster
-            await end(client)
             client.address.forget()
             client = await self._connect()
             self._back_off = self._back_off.after_start(time.monotonic())
@@ -159,7 +163,7 @@ class EngineKeeper:
         while time.monotonic() < patient_until:
             try:
                 return await client.status()
-            except EngineUnreachableError:
+            except (EngineUnreachableError, EngineHangsError):
                 await asyncio.sleep(POLL_SECONDS)
             except EngineVersionError as error:
                 self._failure = f"{error} If it was updated just now, restart the editor."
@@ -194,12 +198,49 @@ class EngineKeeper:
 
 
 async def _usable(client: EngineClient) -> Status | None:
-    """The status of an engine that fills, or will when it has loaded."""
+    """The status of an engine that fills, or will when it has loaded; None: it may be replaced.
+
+    Raises:
+        EngineDownError: it is of a newer version; two versions that replace each other would never come to an end.
+        EngineHangsError: it does not answer.
+        EngineRefusedError: it does not answer us.
+    """
     try:
         status = await client.status()
-    except (EngineUnreachableError, EngineVersionError):
+    except (EngineHangsError, EngineRefusedError):
+        raise
+    except EngineVersionError as error:
+        if _order(error.version) > _order(VERSION):
+            update = "update this one, or restart the editor if that was done just now"
+            message = f"The engine that runs is Lacuna {error.version}, newer than this {VERSION}; {update}."
+            raise EngineDownError(message, LONGEST_DELAY) from error
+        return None
+    except EngineError:
         return None
     return None if status.state == "failed" else status
+
+
+async def _cleared(client: EngineClient) -> Status | None:
+    """Ends what cannot be used and waits until it is gone; the status of an engine that comes up meanwhile.
+
+    Raises:
+        EngineHangsError: it does not end.
+        EngineError: as `_usable` does.
+    """
+    patient_until = time.monotonic() + START_SECONDS
+    while (status := await _usable(client)) is None:
+        await end(client)
+        if not lives(client.address):
+            return None
+        if time.monotonic() > patient_until:
+            raise EngineHangsError(f"An engine neither answers nor ends. Its log: {log_file(client.address)}")
+        await asyncio.sleep(POLL_SECONDS)
+    return status
+
+
+def _order(version: str) -> tuple[list[int], str]:
+    """Orders versions: by all numbers in them, then by the letters, so that of two that differ one always is newer."""
+    return [int(number) for number in re.findall("[0-9]+", version)], version
 
 
 @asynccontextmanager

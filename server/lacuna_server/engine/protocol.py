@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | `POST /v1/fill` | `FillCall` | a stream of `Event`, one JSON object a line; hanging up cancels |
 | `POST /v1/warm` | `WarmCall` | 204 once the text is encoded |
+| `POST /v1/reasons` | `ReasonsCall` | 204 |
 | `GET /v1/status` | | `Status` |
 | `POST /v1/shutdown` | | 202; the engine ends |
 | `GET /health` | | 200 when fills are answered, 503 before |
@@ -29,8 +30,15 @@ VERSION = __version__
 MAX_GAPS = 256
 MAX_TOKENS = 4096
 MAX_CANDIDATES = 64
+"""All candidates are denoised side by side, so that their number is a matter of memory."""
+
+MAX_WORK = 1 << 15
+"""Tokens of all candidates and gaps of a call: what it asks for must not keep everybody else waiting for minutes."""
+
 MAX_NAME = 4096
 """Characters of the name of a client, a document or a language."""
+
+MAX_REASONS = 64
 
 T = TypeVar("T")
 
@@ -51,10 +59,13 @@ class FillCall:
         deadline_ms: time to answer in from the arrival of the call, milliseconds; None: as long as it takes.
         seed: of every random draw.
         draft: for each gap the tokens to begin with, None where a slot is open; None: all slots are open.
+        constraints: what each gap has to obey, as `lacuna_model.constraints.kinds` reads it, None where anything goes;
+            None: nothing does. A call that has any has neither a draft nor `max_lines`.
+        syntax: prefer fills that keep the syntax of the language.
         steps: send the canvas after every denoising step.
 
     Raises:
-        UserError: a value is out of its range.
+        UserError: a value is out of its range, or `num_candidates`, `max_tokens` and gaps multiply to over `MAX_WORK`.
     """
 
     segments: tuple[str, ...]
@@ -67,6 +78,8 @@ class FillCall:
     deadline_ms: float | None = None
     seed: int = 0
     draft: tuple[tuple[str | None, ...], ...] | None = None
+    constraints: tuple[dict[str, Any] | None, ...] | None = None
+    syntax: bool = False
     steps: bool = False
 
     def __post_init__(self) -> None:
@@ -76,6 +89,8 @@ class FillCall:
         _check_range("max_tokens", self.max_tokens, 1, MAX_TOKENS)
         _check_range("num_candidates", self.num_candidates, 1, MAX_CANDIDATES)
         _check_range("seed", self.seed, 0, 2**63 - 1)
+        if (work := self.num_candidates * self.max_tokens * num_gaps) > MAX_WORK:
+            raise UserError(f"Candidates x tokens x gaps may be {MAX_WORK}, not {work}; ask for fewer of them.")
         if self.max_lines is not None:
             _check_range("max_lines", self.max_lines, 1, math.inf)
         if self.deadline_ms is not None:
@@ -84,6 +99,11 @@ class FillCall:
             _check_range("the number of gaps in draft", len(self.draft), num_gaps, num_gaps)
             for gap in self.draft:
                 _check_range("the length of a draft", len(gap), 0, self.max_tokens)
+        if self.constraints is not None:
+            _check_range("the number of constraints", len(self.constraints), num_gaps, num_gaps)
+            has_any = any(constraint is not None for constraint in self.constraints)
+            if has_any and (self.draft is not None or self.max_lines is not None):
+                raise UserError("A call with constraints can have neither a draft nor max_lines.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +117,26 @@ class WarmCall:
 
     def __post_init__(self) -> None:
         _check_names(self.language, self.client, self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many requests of an editor brought nothing for a reason."""
+
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonsCall:
+    """Tells why a client's requests brought nothing since it started; takes the place of what it told before."""
+
+    client: str
+    reasons: tuple[ReasonCount, ...]
+
+    def __post_init__(self) -> None:
+        _check_names(self.client, *(each.reason for each in self.reasons))
+        _check_range("the number of reasons", len(self.reasons), 0, MAX_REASONS)
 
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:
@@ -129,11 +169,12 @@ class StepEvent:
 
 @dataclass(frozen=True, slots=True)
 class FillOut:
-    """One way to fill all gaps."""
+    """One way to fill all gaps; `valid`: whether it keeps the syntax, None where nobody asked or can tell."""
 
     texts: tuple[str, ...]
     tokens: tuple[tuple[TokenOut, ...], ...]
     score: float
+    valid: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +231,7 @@ class Status:
         num_queued: calls that wait for their turn.
         num_running: calls that are being filled, 0 or 1.
         num_fills: results given since the start.
+        reasons: why requests brought nothing, those of all clients together, the most frequent first.
     """
 
     version: str
@@ -204,6 +246,7 @@ class Status:
     num_queued: int = 0
     num_running: int = 0
     num_fills: int = 0
+    reasons: tuple[ReasonCount, ...] = ()
 
 
 _converter = strict_converter()

@@ -17,6 +17,22 @@ MAX_QUEUED_OF_CLIENT = 16
 SUPERSEDED = Refusal("superseded", "A newer call for the same document took the place of this one.")
 CLOSING = Refusal("closing", "The engine ends; start it again.")
 
+TOO_LATE = ResultEvent(
+    fills=(),
+    stop_reason="deadline",
+    num_steps=0,
+    num_forwards=0,
+    num_tokens=0,
+    num_prefix_tokens=0,
+    num_cached_tokens=0,
+    queue_ms=0.0,
+    encode_ms=0.0,
+    denoise_ms=0.0,
+    rank_ms=0.0,
+    total_ms=0.0,
+)
+"""What a call gets whose time ran out while it waited for its turn."""
+
 
 class Filler(Protocol):
     """What runs the calls, one at a time."""
@@ -191,13 +207,17 @@ class Scheduler:
                 await self._filler.warm(turn.call)
                 turn.end()
             else:
-                call = turn.call
-                if call.deadline_ms is not None:
-                    call = replace(call, deadline_ms=max(0.0, call.deadline_ms - queue_ms))
-                result = await self._filler.fill(call, turn.step, lambda: turn.is_over)
+                result = await self._fill(turn, turn.call, queue_ms)
                 result = replace(result, queue_ms=queue_ms, total_ms=queue_ms + result.total_ms)
                 self._on_result(result)
                 self.num_fills += not turn.is_over
                 turn.end(result)
         except Exception as error:  # whatever a model does, the next call gets its turn
             turn.end(refusal_of(error))
+
+    async def _fill(self, turn: Turn, call: FillCall, queue_ms: float) -> ResultEvent:
+        if call.deadline_ms is not None:
+            if (left := call.deadline_ms - queue_ms) <= 0:
+                return TOO_LATE
+            call = replace(call, deadline_ms=left)
+        return await self._filler.fill(call, turn.step, lambda: turn.is_over)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import signal
 import socket
 import ssl
@@ -50,12 +51,14 @@ class ServiceOptions:
         tls: None: plain HTTP.
         idle_minutes: without a call, after which the engine ends.
         max_body_bytes: size of the largest request that is read.
+        is_shared: whether others than this user ask, whom it does not obey when they tell it to end.
     """
 
     token: str | None = None
     tls: Tls | None = None
-    idle_minutes: float = 30.0
+    idle_minutes: float = math.inf
     max_body_bytes: int = MAX_BODY_BYTES
+    is_shared: bool = False
 
 
 def serve(model: Model, listener: Listener, options: ServiceOptions) -> None:
@@ -63,15 +66,16 @@ def serve(model: Model, listener: Listener, options: ServiceOptions) -> None:
     try:
         asyncio.run(Service(model, listener, options).serve([listener.socket]))
     finally:
-        listener.socket.close()
-        listener.remove()
+        if listener.socket.fileno() != -1:  # it ended before it had begun
+            listener.remove()
+            listener.socket.close()
 
 
 class Service(uvicorn.Server):
     """Uvicorn's server, which ends its streams before it waits for them to end."""
 
     def __init__(self, model: Model, listener: Listener, options: ServiceOptions) -> None:
-        self._engine = Engine(model, self._shut_down)
+        self._engine = Engine(model, None if options.is_shared else self._shut_down)
         self._listener = listener
         self._idle_seconds = 60 * options.idle_minutes
         app = create_app(self._engine, token=options.token, max_body_bytes=options.max_body_bytes)
@@ -94,7 +98,8 @@ class Service(uvicorn.Server):
         )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Ends all calls, then all connections."""
+        """Leaves the place to a successor, then ends all calls and all connections."""
+        self._listener.remove()
         self._engine.scheduler.close()
         await super().shutdown(sockets)
 

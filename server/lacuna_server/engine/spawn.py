@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
@@ -11,6 +11,9 @@ from typing import IO, Protocol
 import platformdirs
 
 from lacuna_server.engine.address import APP, Address
+
+if sys.platform != "win32":
+    import fcntl
 
 
 class Process(Protocol):
@@ -35,14 +38,12 @@ class EngineOptions:
     idle_minutes: float = 30.0
 
 
-def command(address: Address, options: EngineOptions) -> list[str]:
-    """What starts an engine; -P keeps modules in the working directory from taking the place of installed ones."""
+def command(options: EngineOptions) -> list[str]:
+    """What starts the user's own engine, which finds its address itself.
+
+    -P keeps modules in the working directory from taking the place of installed ones.
+    """
     line = [sys.executable, "-P", "-m", "lacuna_server", "engine"]
-    if address.socket is not None:
-        line += ["--socket", str(address.socket)]
-    else:
-        host, _, port = address.url.rpartition("/")[2].rpartition(":")
-        line += ["--host", host, "--port", port, "--token-file", str(address.token_file)]
     line += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
     if options.checkpoint is not None:
         line += ["--checkpoint", str(options.checkpoint.resolve())]
@@ -50,25 +51,58 @@ def command(address: Address, options: EngineOptions) -> list[str]:
 
 
 def spawn(address: Address, options: EngineOptions) -> Process:
-    """Starts an engine and does not wait for it."""
+    """Starts the user's own engine, whose address this is, and does not wait for it."""
     detached = 0
     if sys.platform == "win32":
         detached = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
-    with _opened_log(log_file(address)) as log:
+    with _opened_log(log_file(address)) as log, _locked(_life_file(address)) as inherited:
         return subprocess.Popen(
-            command(address, options),
+            command(options),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
             cwd=address.lock_file.parent,  # not the caller's: it may be removed or unmounted
             start_new_session=True,
             creationflags=detached,
+            pass_fds=inherited,
         )
+
+
+def lives(address: Address) -> bool:
+    """Whether an engine that was spawned for an address has not ended yet, though it may not listen.
+
+    It inherits an open file with a lock, which the system keeps until it has ended, whatever becomes of its parent.
+    On Windows nothing is inherited, and nothing known.
+    """
+    if sys.platform == "win32":
+        return False
+    with _life_file(address).open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def log_file(address: Address) -> Path:
     """Where an engine that was started for an address writes what happens to it."""
     return platformdirs.user_log_path(APP, appauthor=False) / f"engine-{address.lock_file.stem}.log"
+
+
+def _life_file(address: Address) -> Path:
+    return address.lock_file.with_suffix(".life")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[tuple[int, ...]]:
+    """A locked file for a child to inherit."""
+    if sys.platform == "win32":
+        yield ()
+        return
+    with path.open("ab") as file:
+        with suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield (file.fileno(),)
 
 
 @contextmanager

@@ -8,6 +8,9 @@ import cattrs
 
 T = TypeVar("T")
 
+MAX_DEPTH = 100
+"""Levels of objects and lists in an object whose fields are not known."""
+
 
 def strict_converter() -> cattrs.Converter:
     """A converter that takes every value as it is or not at all, and knows all fields or refuses."""
@@ -17,6 +20,7 @@ def strict_converter() -> cattrs.Converter:
     converter.register_structure_hook(int, lambda value, _: _exactly(int, "a whole number", value))
     converter.register_structure_hook(float, lambda value, _: _number(value))
     converter.register_structure_hook_func(lambda kind: _origin(kind) is Literal, _literal)
+    converter.register_structure_hook_func(lambda kind: _origin(kind) is dict, lambda value, _: _object(value))
 
     def tuple_hook(kind: Any) -> Callable[[Any, Any], tuple[Any, ...]]:
         of_items = converter.get_structure_hook(list[get_args(kind)[0]])  # type: ignore[misc]  # known at run time only
@@ -72,6 +76,27 @@ def _number(value: Any) -> float:
     if type(value) not in (int, float) or not math.isfinite(value):
         raise ValueError("must be a finite number")
     return float(value)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A JSON object that holds only what JSON can say, and not too deep down."""
+    level: list[Any] = [_exactly(dict, "an object", value)]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for each in level:
+            match each:
+                case str():
+                    _text(each)
+                case float():
+                    _number(each)
+                case dict():
+                    below += (*each, *each.values())
+                case list():
+                    below += each
+        level = below
+    if level:
+        raise ValueError(f"must not be nested more than {MAX_DEPTH} levels deep")
+    return value  # type: ignore[no-any-return]
 
 
 def _literal(value: Any, kind: Any) -> Any:

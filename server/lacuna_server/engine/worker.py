@@ -98,7 +98,7 @@ class Worker:
         self.status = replace(self.status, loaded_bytes=done, total_bytes=total)
 
     def _fill(self, call: FillCall, emit: Callable[[StepEvent], None], cancelled: Callable[[], bool]) -> ResultEvent:
-        from lacuna_model.errors import InputError
+        from lacuna_model.errors import ConstraintError, InputError
 
         assert self._infiller is not None, "calls are refused until the model is loaded"
         try:
@@ -107,7 +107,7 @@ class Worker:
                     emit(event)
             assert isinstance(event, ResultEvent), "it comes last"
             return event
-        except InputError as error:
+        except (InputError, ConstraintError) as error:
             raise RefusedError("invalid", str(error)) from error
         except Exception as error:
             if not is_lack_of_memory(error):
@@ -138,7 +138,13 @@ def _cache_name(call: FillCall | WarmCall) -> str:
 def events_of(
     call: FillCall, infiller: "Infiller", cancelled: Callable[[], bool] = lambda: False
 ) -> Iterator[StepEvent | ResultEvent]:
-    """Fills, here and now: yields every denoising step, then the result. Raises InputError for a wrong call."""
+    """Fills, here and now: yields every denoising step, then the result.
+
+    Raises:
+        InputError: the call is wrong.
+        ConstraintError: a constraint is, or leaves no fill.
+    """
+    from lacuna_model.constraints.kinds import constraint_of_json
     from lacuna_model.request import InfillOptions, InfillRequest
 
     options = InfillOptions(
@@ -147,8 +153,14 @@ def events_of(
         num_candidates=call.num_candidates,
         deadline_ms=call.deadline_ms,
         seed=call.seed,
+        syntax=call.syntax,
     )
-    request = InfillRequest(call.segments, call.language, options, _cache_name(call), call.draft)
+    constraints = None
+    if call.constraints is not None:
+        constraints = tuple(None if each is None else constraint_of_json(each) for each in call.constraints)
+    request = InfillRequest(
+        call.segments, call.language, options, _cache_name(call), call.draft, constraints=constraints
+    )
     steps = infiller.run(request, cancelled)
     while True:
         try:
@@ -183,4 +195,4 @@ def _result_event(result: "InfillResult") -> ResultEvent:
 
 def _fill_out(fill: "Fill") -> FillOut:
     tokens = tuple(tuple(TokenOut(token.text, token.confidence) for token in gap) for gap in fill.tokens)
-    return FillOut(fill.texts, tokens, fill.score)
+    return FillOut(fill.texts, tokens, fill.score, fill.valid)

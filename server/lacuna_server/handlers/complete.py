@@ -24,7 +24,7 @@ async def alternatives(session: Session, params: AlternativesParams) -> Suggeste
 
 
 async def _suggested(session: Session, ask: Ask) -> Suggested:
-    found = await session.latest(ask.document.uri, suggest(session, ask))
+    found = await session.latest(ask.document.uri, suggest(session, ask), ask=ask)
     if isinstance(found, Reason):
         session.note_nothing(ask.document.uri, found)
         return Suggested([], found.value, found.description)

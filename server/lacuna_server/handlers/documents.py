@@ -1,13 +1,21 @@
 """`textDocument/didOpen`, `didChange`, `didSave`, `didClose`: the mirror of the editor's documents."""
 
+import asyncio
 import logging
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lsprotocol import types
 
 from lacuna_server.documents import OpenDocument
-from lacuna_server.mirror import Encoding, Text
+from lacuna_server.edits import EDIT
+from lacuna_server.mirror import Encoding, Point, Text
 from lacuna_server.session import Session
+from lacuna_server.warming import warm
+
+CHANNELS = ("cursor", EDIT)
+"""Of all that can be asked of a document."""
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +24,9 @@ def did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
     """Takes in a document. Ignore files are read again, for editors that do not watch them for us."""
     session.ignore.reload()
     item = params.text_document
-    session.documents[item.uri] = OpenDocument(item.uri, item.language_id, item.version, Text(item.text))
+    document = OpenDocument(item.uri, item.language_id, item.version, Text(item.text))
+    session.documents[item.uri] = document
+    session.keep(warm(session, document))
 
 
 def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
@@ -25,15 +35,19 @@ def did_change(session: Session, params: types.DidChangeTextDocumentParams) -> N
     if document is None:
         logger.warning("A document was changed that is not open.")
         return
-    text, encoding = document.text, session.editor.encoding
-    for change in params.content_changes:
+    text, encoding, changes = document.text, session.editor.encoding, params.content_changes
+    deleted_at: Point | None = None
+    for change in changes:
+        start = _start(change)
+        deleted_at = text.point(start.line, start.character, encoding)
         text = _edited(text, change, encoding)
-        session.note_edit(document.uri, _line(change))
+        session.note_edit(document.uri, start.line)
     session.documents[document.uri] = replace(
         document,
         version=params.text_document.version,
         text=text,
-        is_shortened=not any(change.text for change in params.content_changes),
+        deleted_at=None if any(change.text for change in changes) else deleted_at,
+        num_cursors=_num_cursors(changes),
     )
 
 
@@ -43,10 +57,18 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
 
 
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
-    """Forgets a document."""
-    session.documents.pop(params.text_document.uri, None)
-    session.neighbours.pop(params.text_document.uri, None)
-    session.memory.forget(params.text_document.uri)
+    """Forgets a document, and ends what is being done for it."""
+    uri = params.text_document.uri
+    session.documents.pop(uri, None)
+    session.neighbours.pop(uri, None)
+    session.memory.forget(uri)
+    for channel in CHANNELS:
+        session.keep(_supersede(session, uri, channel))
+
+
+async def _supersede(session: Session, uri: str, channel: str) -> None:
+    """Ends work for a document by newer work, which does nothing."""
+    await session.latest(uri, asyncio.sleep(0), channel)
 
 
 def _edited(text: Text, change: types.TextDocumentContentChangeEvent, encoding: Encoding) -> Text:
@@ -58,5 +80,19 @@ def _edited(text: Text, change: types.TextDocumentContentChangeEvent, encoding: 
     )
 
 
-def _line(change: types.TextDocumentContentChangeEvent) -> int:
-    return 0 if isinstance(change, types.TextDocumentContentChangeWholeDocument) else change.range.start.line
+def _start(change: types.TextDocumentContentChangeEvent) -> types.Position:
+    if isinstance(change, types.TextDocumentContentChangeWholeDocument):
+        return types.Position(0, 0)
+    return change.range.start
+
+
+def _num_cursors(changes: Sequence[types.TextDocumentContentChangeEvent]) -> int:
+    """Lines that got the same text at once. Keys that were typed in turn go on where the last one ended."""
+    lines: defaultdict[str, set[int]] = defaultdict(set)
+    last: int | None = None
+    for change in changes:
+        line = _start(change).line
+        if change.text and line != last:
+            lines[change.text].add(line)
+        last = line + change.text.count("\n")
+    return max(map(len, lines.values()), default=1)

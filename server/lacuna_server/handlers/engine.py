@@ -6,9 +6,13 @@ from lacuna_server.session import Session
 
 def status(session: Session) -> Report:
     """Tells how everything is."""
-    connection = session.connection
     return Report(
-        connection.condition, connection.status, tuple(session.empty_answers), session.problems, session.tally
+        session.connection.condition,
+        session.connection.status,
+        tuple(session.empty_answers),
+        dict(session.reasons),
+        session.problems,
+        session.tally,
     )
 
 

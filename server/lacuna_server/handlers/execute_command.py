@@ -6,7 +6,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
-from lacuna_server.messages import Filled
+from lacuna_server.messages import Filled, SnippetMade
 from lacuna_server.session import Session
 
 
@@ -18,6 +18,6 @@ async def execute_command(
     if command is None:
         raise JsonRpcInvalidParams(f"There is no command {params.command}.")
     result = await command(*(params.arguments or ())[:1])
-    if isinstance(result, Filled) and result.edit is not None:
+    if isinstance(result, Filled | SnippetMade) and result.edit is not None:
         await session.editor.apply(result.edit, "Lacuna: fill")
     return result

@@ -2,7 +2,8 @@
 
 from lsprotocol.types import WorkspaceEdit
 
-from lacuna_server.edits import fill_gaps
+from lacuna_server.edits import EDIT, fill_gaps
+from lacuna_server.engine.protocol import MAX_GAPS
 from lacuna_server.errors import UserError
 from lacuna_server.files import Source
 from lacuna_server.gaps import find_gaps
@@ -10,9 +11,6 @@ from lacuna_server.messages import Filled, FillGapsParams, FillSelectionParams
 from lacuna_server.reasons import Reason
 from lacuna_server.replies import open_document, point_of
 from lacuna_server.session import Session
-
-EDIT = "edit"
-"""The channel of edits: what is asked for at the cursor does not supersede them."""
 
 NO_GAPS = "no-gaps"
 
@@ -33,6 +31,8 @@ async def fill_marked_gaps(session: Session, params: FillGapsParams) -> Filled:
     source = Source(document.name or "The document", document.path, b"", window.text, newline="\n")
     try:
         gaps = find_gaps(source, start=None, end=None, marker=None)
+        if len(gaps.spans) > MAX_GAPS:
+            raise UserError(f"{source.name} has {len(gaps.spans)} gaps; mark at most {MAX_GAPS} at a time.")
     except UserError as error:
         return Filled(None, NO_GAPS, str(error))
     work = fill_gaps(session, document, window, gaps.spans)

@@ -1,10 +1,13 @@
 """`initialize` and `initialized`: what the client wants; the engine is looked for once the reply is out."""
 
+import asyncio
+
 from lsprotocol import types
 
 from lacuna_server.documents import path_of
 from lacuna_server.parent import end_with
 from lacuna_server.session import Session
+from lacuna_server.settings import SECTION
 
 IGNORE_FILES = ("**/.gitignore", "**/.git/info/exclude")
 
@@ -21,6 +24,7 @@ def initialize(session: Session, params: types.InitializeParams) -> None:
 
 
 async def initialized(session: Session, params: types.InitializedParams) -> None:
-    """Fetches the settings, looks for the engine and asks to be told of changes."""
-    await session.fetch_settings()
-    await session.editor.watch(IGNORE_FILES)
+    """Asks to be told of changes, fetches the settings and looks for the engine; an editor that is slow delays none."""
+    await asyncio.gather(
+        session.editor.follow_settings(SECTION), session.editor.watch(IGNORE_FILES), session.fetch_settings()
+    )

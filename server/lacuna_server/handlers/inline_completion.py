@@ -6,7 +6,7 @@ from lsprotocol import types
 
 from lacuna_server.documents import OpenDocument
 from lacuna_server.mirror import Point
-from lacuna_server.pipeline import Ask, View, suggest
+from lacuna_server.pipeline import Ask, View, suggest, typed_through
 from lacuna_server.reasons import Reason
 from lacuna_server.replies import inline_item, inline_items, point_of
 from lacuna_server.session import Session
@@ -14,7 +14,10 @@ from lacuna_server.suggestion import Suggestion
 
 
 async def inline_completion(session: Session, params: types.InlineCompletionParams) -> list[types.InlineCompletionItem]:
-    """Suggests at the cursor. Nothing to suggest is an empty list, which clears what is shown."""
+    """Suggests at the cursor. Nothing to suggest is an empty list, which clears what is shown.
+
+    Where suggestions are made only when asked for, other requests end no work.
+    """
     document = session.documents.get(params.text_document.uri)
     if document is None:
         return []
@@ -24,7 +27,10 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
     entry = _entry(session, document, params.context.selected_completion_info)
     if entry is not None:
         ask = entry.put_into(ask)
-    found = await session.latest(document.uri, suggest(session, ask))
+    if automatic and not session.settings.automatic:
+        found = typed_through(session, ask)
+    else:
+        found = await session.latest(document.uri, suggest(session, ask), ask=ask)
     if isinstance(found, Reason):
         session.note_nothing(document.uri, found)
         return []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lacuna_server.ignore.git import GIT, Repository, root_of
 from lacuna_server.ignore.patterns import Patterns
+from lacuna_server.ignore.places import place_of
 from lacuna_server.ignore.secrets import SECRET_PATTERNS
 from lacuna_server.reasons import Reason
 
@@ -26,13 +27,17 @@ class IgnoreRules:
         self._known: dict[Path, Reason | None] = {}
 
     def reason(self, path: Path) -> Reason | None:
-        """Why a file shall be left alone, or None. It need not exist."""
+        """Why a file shall be left alone, or None. It need not exist; git is not asked about a relative path."""
         if path not in self._known:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            secret, ignored = self.is_secret(path), self.is_ignored(path)
+            secret, ignored = self.is_secret(path), path.is_absolute() and self.is_ignored(path)
             self._known[path] = Reason.SECRET_FILE if secret else Reason.IGNORED_FILE if ignored else None
         return self._known[path]
+
+    def reason_for_uri(self, uri: str) -> Reason | None:
+        """Why a document of any scheme shall be left alone, or None."""
+        return self.reason(place_of(uri))
 
     def is_secret(self, path: Path) -> bool:
         """Whether the name of a file, absolute or not, says that it holds secrets.
@@ -71,5 +76,5 @@ def _places(path: Path) -> set[Path]:
 
 def _parts(place: Path) -> list[str]:
     """The lower-case names on the way to a file from the root of its work tree, or of the file system."""
-    root = root_of(place)
+    root = root_of(place) if place.is_absolute() else None
     return [part.lower() for part in place.relative_to(place.anchor if root is None else root).parts]

@@ -11,11 +11,13 @@ class Document:
     """A text of the workspace.
 
     Attributes:
-        path: where it lies, with slashes; absolute, or relative to the same folder as all others.
+        uri: which document it is.
+        path: where it lies, with slashes, as the model is told; another document may have the same.
         language: as the model calls it.
         text: its content, with any line breaks.
     """
 
+    uri: str
     path: str
     language: str
     text: str

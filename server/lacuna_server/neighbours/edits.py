@@ -31,19 +31,21 @@ def recent_edits(document: Document, edits: Sequence[Edit], *, budget: int) -> t
         edits: oldest first.
         budget: most characters of all pieces.
     """
-    chosen: list[tuple[str, int, str]] = []
+    chosen: list[tuple[Edit, str]] = []
     left = budget
     for edit in reversed(edits):
-        path = edit.document.path
-        is_known = any(path == other and abs(edit.line - line) <= 2 * LINES_AROUND for other, line, _ in chosen)
-        if path == document.path or is_known:
+        if edit.document.uri == document.uri or any(_overlap(edit, later) for later, _ in chosen):
             continue
         text = _lines_around(edit)
         if len(text) > left:
             break
-        chosen.append((path, edit.line, text))
+        chosen.append((edit, text))
         left -= len(text)
-    return tuple(Neighbour(path, text) for path, _, text in reversed(chosen))
+    return tuple(Neighbour(edit.document.path, text) for edit, text in reversed(chosen))
+
+
+def _overlap(edit: Edit, other: Edit) -> bool:
+    return edit.document.uri == other.document.uri and abs(edit.line - other.line) <= 2 * LINES_AROUND
 
 
 def _lines_around(edit: Edit) -> str:

@@ -6,18 +6,21 @@ from dataclasses import dataclass, field
 
 from lacuna_server.languages import language_of
 from lacuna_server.neighbours.document import Document, Neighbour
-from lacuna_server.neighbours.modules import EVERYTHING, Module, read_module
+from lacuna_server.neighbours.modules import EVERYTHING, Module, read_imports, read_module
 from lacuna_server.neighbours.resolution import files_of
 
 Read = Callable[[str], str | None]
 """Gives the text of a file by its path, None where there is none or where it must not be seen."""
+
+ROOTS = ("", "src")
+"""Folders of a workspace that absolute imports start from."""
 
 _MAX_LOOKS = 400
 """Paths that are looked up for one document, most of them of installed packages and in vain."""
 
 
 def imported_definitions(
-    document: Document, *, read: Read, budget: int, roots: Sequence[str] = ("", "src")
+    document: Document, *, read: Read, budget: int, roots: Sequence[str] = ROOTS
 ) -> tuple[Neighbour, ...]:
     """Stubs of imported names, by file, in the order of the imports: they change only when imports do.
 
@@ -56,7 +59,7 @@ class _Workspace:
 
     def definitions(self, document: Document) -> Iterator[tuple[str, str, str]]:
         """Path, name and stub of what a document imports."""
-        for each in read_module(document.text, document.language).imports:
+        for each in read_imports(document):
             if each.name is None:
                 names = _attributes(document.text, each.local)
             elif each.name == EVERYTHING:
@@ -92,7 +95,7 @@ class _Workspace:
     def _locate(self, module: str, path: str, language: str) -> tuple[str, Module] | None:
         for candidate in files_of(module, path, language, self.roots):
             if (text := self._text(candidate)) is not None:
-                return candidate, read_module(text, language_of(candidate))
+                return candidate, read_module(Document(candidate, candidate, language_of(candidate), text))
         return None
 
     def _text(self, path: str) -> str | None:

@@ -1,12 +1,12 @@
 """What a source file defines and imports at its top level: names, and a stub of each definition."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
-from lacuna_server.neighbours.document import with_line_feeds
+from lacuna_server.neighbours.document import Document, with_line_feeds
+from lacuna_server.neighbours.newest import newest
 from lacuna_server.neighbours.stubs import python_stubs, script_stubs, text_of
 from lacuna_server.syntax.trees import parse
 
@@ -17,6 +17,9 @@ DEFAULT = "default"
 SCRIPTS = ("javascript", "typescript")
 
 _MAX_CHARACTERS = 300_000
+_HEAD = 20_000
+"""Characters at the start of a document that is being typed in which its imports are looked for."""
+
 _WRAPPERS = frozenset(
     "if_statement elif_clause else_clause try_statement except_clause finally_clause with_statement block".split()
 )
@@ -45,21 +48,39 @@ class Module:
     imports: tuple[Import, ...]
 
 
-@lru_cache(maxsize=128)
-def read_module(text: str, language: str) -> Module:
+@newest
+def read_module(document: Document) -> Module:
     """Reads Python, JavaScript or TypeScript, however broken; a text in another language, or a huge one, is empty."""
-    is_python = language == "python"
-    if len(text) > _MAX_CHARACTERS or not (is_python or language in SCRIPTS):
-        return Module({}, ())
-    tree = parse(with_line_feeds(text), language)
-    assert tree is not None
+    stubs = python_stubs if document.language == "python" else script_stubs
     definitions: dict[str, str] = {}
     imports: list[Import] = []
-    for statement in _statements(tree.root):
-        imports += _python_imports(statement) if is_python else _script_imports(statement)
-        for name, stub in python_stubs(statement) if is_python else script_stubs(statement):
+    for statement in _top_level(document):
+        imports += _imports(statement, document.language)
+        for name, stub in stubs(statement):
             definitions.setdefault(name, stub)
     return Module(definitions, tuple(imports))
+
+
+def read_imports(document: Document) -> tuple[Import, ...]:
+    """What the head of a document imports: it stays as it is while the user types further down."""
+    end = len(document.text) if len(document.text) <= _HEAD else document.text.rfind("\n", 0, _HEAD) + 1
+    return _all_imports(replace(document, text=document.text[:end]))
+
+
+@newest
+def _all_imports(document: Document) -> tuple[Import, ...]:
+    return tuple(each for statement in _top_level(document) for each in _imports(statement, document.language))
+
+
+def _imports(statement: Node, language: str) -> Iterator[Import]:
+    return _python_imports(statement) if language == "python" else _script_imports(statement)
+
+
+def _top_level(document: Document) -> Iterator[Node]:
+    if len(document.text) <= _MAX_CHARACTERS and document.language in ("python", *SCRIPTS):
+        tree = parse(with_line_feeds(document.text), document.language)
+        assert tree is not None
+        yield from _statements(tree.root)
 
 
 def _statements(node: Node) -> Iterator[Node]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lacuna_server.neighbours.document import Document, Neighbour
 from lacuna_server.neighbours.edits import Edit, recent_edits
-from lacuna_server.neighbours.imports import Read, imported_definitions
+from lacuna_server.neighbours.imports import ROOTS, Read, imported_definitions
 from lacuna_server.neighbours.windows import similar_windows
 
 
@@ -30,6 +30,7 @@ def find_neighbours(
     *,
     budgets: Budgets,
     read: Read,
+    roots: Sequence[str] = ROOTS,
     others: Sequence[Document] = (),
     edits: Sequence[Edit] = (),
     previous: Sequence[Neighbour] = (),
@@ -40,14 +41,15 @@ def find_neighbours(
         document: with the gap.
         gap: offsets of what is to be replaced, (start, end).
         budgets: of the sources.
-        read: gives files of the workspace, by paths like those of the documents.
+        read: gives files of the workspace, by paths like that of the document.
+        roots: folders that absolute imports start from.
         others: documents that are open or were edited lately.
         edits: oldest first.
         previous: what was found for the last request in this document; it keeps the choice steady.
     """
     found: list[Neighbour] = []
     if budgets.imports:
-        found += imported_definitions(document, read=read, budget=budgets.imports)
+        found += imported_definitions(document, read=read, budget=budgets.imports, roots=roots)
     if budgets.similar:
         found += similar_windows(document, gap, others, budget=budgets.similar, previous=previous)
     if budgets.edits:

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from itertools import chain
 
 from lacuna_server.neighbours.document import Document, Neighbour, with_line_feeds
+from lacuna_server.neighbours.newest import newest
 
 WINDOW_LINES = 20
 STRIDE = 10
@@ -19,7 +20,7 @@ PERSISTENCE = 1.25
 _LINES_BEFORE = 20
 _LINES_AFTER = 10
 _REACH = 8_000
-_MAX_CHARACTERS = 300_000
+_MAX_CHARACTERS = 150_000
 _IDENTIFIER = re.compile(r"[^\W\d]\w+")
 
 
@@ -38,39 +39,35 @@ def similar_windows(
         previous: what was chosen for the last request.
     """
     surroundings = _Surroundings.of(document.text, gap)
-    ranked = sorted(
-        (
-            (_similarity(surroundings, window, Neighbour(other.path, window.text) in previous), other.path, window)
-            for other in others
-            if other.language == document.language and other.path != document.path
-            for window in _windows(other.text)
-        ),
-        key=lambda found: (-found[0], found[1], found[2].first_line),
-    )
-    chosen: list[tuple[str, _Window]] = []
+    ranked: list[tuple[float, Document, _Window]] = []
+    for other in others:
+        if other.language == document.language and other.uri != document.uri:
+            kept = {neighbour.text for neighbour in previous if neighbour.path == other.path}
+            for window in _windows(other):
+                similarity = _similarity(surroundings, window, was_chosen=bool(kept) and window.text in kept)
+                if similarity >= MIN_SIMILARITY:
+                    ranked.append((similarity, other, window))
+    ranked.sort(key=lambda found: (-found[0], found[1].path, found[2].first_line))
+    chosen: list[tuple[Document, _Window]] = []
     left = budget
-    for similarity, path, window in ranked:
-        if similarity < MIN_SIMILARITY:
-            break
-        overlaps = any(path == p and abs(window.first_line - w.first_line) < WINDOW_LINES for p, w in chosen)
+    for _, other, window in ranked:
+        overlaps = any(other is o and abs(window.first_line - w.first_line) < WINDOW_LINES for o, w in chosen)
         if len(window.text) <= left and not overlaps and not surroundings.know(window):
-            chosen.append((path, window))
+            chosen.append((other, window))
             left -= len(window.text)
-    chosen.sort(key=lambda found: (found[0], found[1].first_line))
-    return tuple(Neighbour(path, window.text) for path, window in chosen)
+    chosen.sort(key=lambda found: (found[0].path, found[1].first_line))
+    return tuple(Neighbour(other.path, window.text) for other, window in chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
     first_line: int
-    text: str
+    lines: Sequence[str]
     identifiers: frozenset[str]
-    lines: frozenset[str]
 
-    @classmethod
-    def of(cls, first_line: int, lines: Sequence[str]) -> "_Window":
-        text = "\n".join(lines).strip("\n") + "\n"
-        return cls(first_line, text, frozenset(_IDENTIFIER.findall(text)), _contents(lines))
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines).strip("\n") + "\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,8 @@ class _Surroundings:
 
     def know(self, window: _Window) -> bool:
         """Whether a window tells nothing new."""
-        return len(window.lines & self.lines) >= NEARLY_EQUAL * len(window.lines)
+        lines = _contents(window.lines)
+        return len(lines & self.lines) >= NEARLY_EQUAL * len(lines)
 
 
 def _similarity(surroundings: _Surroundings, window: _Window, was_chosen: bool) -> float:
@@ -100,13 +98,16 @@ def _similarity(surroundings: _Surroundings, window: _Window, was_chosen: bool) 
     return (PERSISTENCE if was_chosen else 1.0) * num_common / max(1, num_all)
 
 
-@lru_cache(maxsize=128)
-def _windows(text: str) -> tuple[_Window, ...]:
-    if len(text) > _MAX_CHARACTERS:
+@newest
+def _windows(document: Document) -> tuple[_Window, ...]:
+    """The windows of a document, none of a huge one. They share their lines and identifiers: they overlap."""
+    if len(document.text) > _MAX_CHARACTERS:
         return ()
-    lines = with_line_feeds(text).split("\n")
-    starts = range(0, max(1, len(lines) - STRIDE), STRIDE)
-    return tuple(_Window.of(start, lines[start : start + WINDOW_LINES]) for start in starts)
+    lines = with_line_feeds(document.text).split("\n")
+    shared: dict[str, str] = {}
+    identifiers = [[shared.setdefault(name, name) for name in _IDENTIFIER.findall(line)] for line in lines]
+    spans = (slice(start, start + WINDOW_LINES) for start in range(0, max(1, len(lines) - STRIDE), STRIDE))
+    return tuple(_Window(span.start, lines[span], frozenset(chain.from_iterable(identifiers[span]))) for span in spans)
 
 
 def _contents(lines: Sequence[str]) -> frozenset[str]:

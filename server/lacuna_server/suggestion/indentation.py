@@ -28,19 +28,20 @@ class Indentation:
         return "\t" * (width // self.size) + " " * (width % self.size) if self.tabs else " " * width
 
 
-def indentation_of(text: str, default: Indentation = Indentation()) -> Indentation:
-    """Guesses how a document is indented from its first lines; as by default where they do not tell."""
-    lines = [line for line in text[:SAMPLE].split("\n") if line.strip()]
+def indentation_of(text: str) -> Indentation | None:
+    """Guesses how a document is indented from its first lines; None where they do not tell.
+
+    A line of blanks alone counts as any other: it may be all there is, and is where the cursor stands.
+    """
+    lines = [line for line in text[:SAMPLE].split("\n") if line]
     num_tabbed = sum(line.startswith("\t") for line in lines)
     num_spaced = sum(line.startswith("  ") for line in lines)
     if num_tabbed > num_spaced:
-        return Indentation(True, default.size)
-    if not num_spaced:
-        return default
-    widths = [len(line) - len(line.lstrip(" ")) for line in lines]
+        return Indentation(tabs=True)
+    widths = [0, *(len(line) - len(line.lstrip(" ")) for line in lines)]
     steps = Counter(after - before for before, after in pairwise(widths))
     size = max(_SIZES, key=steps.__getitem__)
-    return Indentation(False, size if steps[size] else default.size)
+    return Indentation(size=size) if steps[size] else None
 
 
 def converted(text: str, line_at_cursor: str, indentation: Indentation) -> list[str]:

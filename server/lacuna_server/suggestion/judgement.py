@@ -7,11 +7,12 @@ from lacuna_server.extent import Extent, stop
 from lacuna_server.reasons import Reason
 from lacuna_server.suggestion.beginning import beginning
 from lacuna_server.suggestion.closers import fitted
+from lacuna_server.suggestion.ending import break_at_end, trimmed
 from lacuna_server.suggestion.indentation import Indentation, converted
 from lacuna_server.suggestion.overlap import end_before_next_lines, repeats_next_lines
 from lacuna_server.suggestion.repetition import end_of_new_lines, is_periodic, repeats_previous_lines
 from lacuna_server.suggestion.tokens import aligned, clipped, mean_confidence, rewritten, text_of
-from lacuna_server.syntax.lines import line_after, line_before
+from lacuna_server.syntax.lines import leading_space, line_after, line_before
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Suggestion:
         """Mean over the tokens, 0 to 1."""
         return mean_confidence(self.tokens)
 
+    def is_sure(self, min_confidence: float) -> bool:
+        """Whether all tokens on average, and the first that is not blank, reach a confidence."""
+        first = next(token for token in self.tokens if token.text and token.text.strip())
+        return min(self.confidence, first.confidence) >= min_confidence
+
 
 def suggestion_of(
     fill: FillOut,
@@ -42,7 +48,7 @@ def suggestion_of(
     suffix: str,
     language: str,
     extent: Extent,
-    indentation: Indentation,
+    indentation: Indentation | None,
     *,
     min_confidence: float = 0.0,
 ) -> Suggestion | Reason:
@@ -54,16 +60,17 @@ def suggestion_of(
         suffix: the document behind it.
         language: as the editor calls it.
         extent: how much to show.
-        indentation: of the document.
+        indentation: of the document; None where it does not tell.
         min_confidence: that all tokens on average, and the first that is not blank, must reach.
     """
-    tokens = _tokens(fill, line_before(prefix), indentation)
+    line, rest = line_before(prefix), line_after(suffix)
+    tokens = _tokens(fill, line, indentation)
     whole = text_of(tokens)
-    start = beginning(whole, prefix, suffix, indentation)
+    start = beginning(whole, prefix, suffix, indentation or Indentation())
     text = stop(whole[start:], prefix, suffix, language, extent)
     text = text[: end_of_new_lines(text)]
     text = text[: end_before_next_lines(text, suffix)]
-    text = _trimmed(text, line_after(suffix))
+    text = trimmed(text, rest)
     if not text.strip():
         return Reason.EMPTY
     if is_periodic(text):
@@ -73,26 +80,28 @@ def suggestion_of(
     if repeats_next_lines(text, prefix, suffix):
         return Reason.REPEATS_SUFFIX
     fit = fitted(text, prefix, suffix, language)
+    is_whole = fit == (len(text), 0)
     text = text[: fit.num_kept]
     if not text.strip():
         return Reason.REPEATS_SUFFIX
-    shown = clipped(tokens, start, start + len(text))
-    first = next(token for token in shown if token.text and token.text.strip())
-    if min(mean_confidence(shown), first.confidence) < min_confidence:
-        return Reason.LOW_CONFIDENCE
-    return Suggestion(text, len(prefix), len(prefix) + fit.num_replaced, shown)
+    last_break = break_at_end(whole[start:], text, line, rest) if is_whole else ""
+    if last_break is None:
+        return Reason.BREAKS_OFF
+    shown = clipped(tokens, start, start + len(text)) + clipped(tokens, len(whole) - len(last_break), len(whole))
+    suggestion = Suggestion(text + last_break, len(prefix), len(prefix) + fit.num_replaced, shown)
+    return suggestion if suggestion.is_sure(min_confidence) else Reason.LOW_CONFIDENCE
 
 
-def _tokens(fill: FillOut, line_at_cursor: str, indentation: Indentation) -> tuple[TokenOut, ...]:
-    """The tokens of a fill with line feeds only and with the document's indentation."""
+def _tokens(fill: FillOut, line: str, indentation: Indentation | None) -> tuple[TokenOut, ...]:
+    """The tokens of a fill with line feeds only and with the document's indentation.
+
+    Whatever comes behind a line break at the end, where the engine may have cut the fill, is indented as the line at
+    the cursor.
+    """
     text = fill.texts[0] if fill.texts else ""
     tokens = aligned(text, fill.tokens[0] if fill.tokens else ())
-    tokens = rewritten(tokens, ["" if character == "\r" else character for character in text])
-    return rewritten(tokens, converted(text_of(tokens), line_at_cursor, indentation))
-
-
-def _trimmed(text: str, rest: str) -> str:
-    """A fill without blanks at its end, but for a space that parts it from a word or a string behind the cursor."""
-    end = len(text.rstrip())
-    is_parting = rest and not rest[0].isspace() and rest[0] not in ")]}>,;:"
-    return text[: end + 1] if is_parting and text[end : end + 1] == " " else text[:end]
+    characters = ["" if character == "\r" else character for character in text]
+    if text.endswith("\n"):
+        characters[-1] += leading_space(line)
+    tokens = rewritten(tokens, characters)
+    return tokens if indentation is None else rewritten(tokens, converted(text_of(tokens), line, indentation))

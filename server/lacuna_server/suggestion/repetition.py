@@ -8,7 +8,12 @@ MIN_PERIODIC = 16
 
 
 def is_periodic(text: str) -> bool:
-    """Whether at least half of a text, up to its end, is one piece repeated four times or more."""
+    """Whether at least half of a text, up to its end, is one piece repeated four times or more.
+
+    A line without letters and brackets may be: it underlines a title, parts a table, or lists numbers.
+    """
+    if not any(character.isalpha() or character in "\n()[]{}" for character in text.strip()):
+        return False
     reverse = text.strip()[::-1]
     borders = [0] * len(reverse)  # longest proper prefix of each prefix that is its suffix too (Knuth, Morris, Pratt)
     for i in range(1, len(reverse)):
@@ -23,9 +28,12 @@ def is_periodic(text: str) -> bool:
 
 
 def repeats_previous_lines(text: str, prefix: str) -> bool:
-    """Whether the lines that a fill completes are those above it once more; brackets alone may be."""
-    lines = [line.strip() for line in (line_before(prefix) + text).split("\n") if line.strip()]
-    return any(map(has_word, lines)) and lines == [line.strip() for line in previous_lines(prefix, len(lines))]
+    """Whether the lines that a fill completes are those above it once more, at the same indentation.
+
+    Brackets alone may be, and so may a word that ends an outer block after an inner one.
+    """
+    lines = [line.rstrip() for line in (line_before(prefix) + text).split("\n") if line.strip()]
+    return any(map(has_word, lines)) and lines == [line.rstrip() for line in previous_lines(prefix, len(lines))]
 
 
 def end_of_new_lines(text: str) -> int:

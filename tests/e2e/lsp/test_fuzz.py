@@ -35,6 +35,10 @@ REQUESTS: tuple[tuple[str, Any], ...] = (
     ("lacuna/alternatives", {"textDocument": DOCUMENT, "position": PLACE, "count": 2}),
     ("lacuna/fillSelection", {"textDocument": DOCUMENT, "range": RANGE}),
     ("lacuna/fillGaps", {"textDocument": DOCUMENT}),
+    (
+        "lacuna/snippet",
+        {"textDocument": DOCUMENT, "position": PLACE, "constraint": {"choice": ["x"]}, "snippets": True},
+    ),
     ("lacuna/status", {}),
     ("lacuna/restartEngine", {}),
 )

@@ -1,8 +1,13 @@
+import asyncio
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from socket import create_server
 from typing import Any
 
 import pytest
 from lsprotocol import types
-from scripted_editor import Connect, Editor, capabilities
+from scripted_editor import PATIENCE, SERVER, Connect, Editor, capabilities
 from scripted_engine import ScriptedEngine
 
 DYNAMIC = capabilities(
@@ -11,6 +16,7 @@ DYNAMIC = capabilities(
     ),
     workspace=types.WorkspaceClientCapabilities(
         configuration=True,
+        did_change_configuration=types.DidChangeConfigurationClientCapabilities(dynamic_registration=True),
         did_change_watched_files=types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True),
     ),
 )
@@ -84,4 +90,58 @@ def switch(editor: Editor, completion: bool) -> None:
 
 async def test_ignore_files_are_watched(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect(capabilities=DYNAMIC)
-    await editor.until(lambda: types.WORKSPACE_DID_CHANGE_WATCHED_FILES in editor.registered)
+    method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    await editor.until(lambda: method in editor.registered)
+    watched = [watcher["globPattern"] for watcher in editor.registered[method]["watchers"]]
+    assert watched == ["**/.gitignore", "**/.git/info/exclude"]
+
+
+async def test_changed_settings_are_asked_for(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect(capabilities=DYNAMIC)
+    method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
+    await editor.until(lambda: method in editor.registered)
+    assert editor.registered[method] == {"section": "lacuna"}
+    other = await connect()
+    await other.is_ready()
+    assert method not in other.registered
+
+
+async def test_an_editor_may_connect_to_a_port(engine: ScriptedEngine, socket: Path) -> None:
+    with create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    editor = Editor()
+    command = [*SERVER, "--tcp", str(port)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        try:
+            await connected(editor, port)
+            options = {"engine": {"url": f"unix://{socket}"}}
+            params = types.InitializeParams(capabilities(), initialization_options=options)
+            await editor.client.initialize_session(params)
+            cursor = editor.open("value = compute(<|>)\n")
+            await editor.is_ready()
+            (item,) = await editor.suggest(cursor)
+            assert item.insert_text == "filled"
+            await editor.client.shutdown_session()
+            assert await asyncio.to_thread(process.wait, PATIENCE) == 0
+        finally:
+            process.kill()
+            await hung_up(editor)
+
+
+async def hung_up(editor: Editor) -> None:
+    """Closes the connection, which pygls leaves open."""
+    protocol: Any = editor.client.protocol
+    await editor.client.stop()  # type: ignore[no-untyped-call]
+    protocol.writer.close()
+    with suppress(ConnectionError):
+        await protocol.writer.wait_closed()
+
+
+async def connected(editor: Editor, port: int) -> None:
+    """Connects as soon as the server listens."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            with suppress(ConnectionRefusedError):
+                await editor.client.start_tcp("127.0.0.1", port)
+                return
+            await asyncio.sleep(0.05)

@@ -2,11 +2,12 @@ import asyncio
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcRequestCancelled
-from scripted_editor import INVOKED, Connect, capabilities, inline_completion
+from scripted_editor import AUTOMATIC, INVOKED, Connect, capabilities, inline_completion
 from scripted_engine import Answer, ScriptedEngine, result
 
 from lacuna_server.engine.protocol import Refusal
@@ -21,7 +22,7 @@ URI = "file:///project/x.py"
         ("function add(left, right) {\n  return <|>\n}\n", "typescript", "left + right;", "left + right;"),
         ('{\n  "name": "lacuna",\n  "version": <|>\n}\n', "json", '"0.1.0"', '"0.1.0"'),
         ("The quick brown fox <|>\n", "plaintext", "jumps", "jumps"),
-        ("if ready:\r\n    <|>\r\n", "python", "go()\n    stop()", "go()\r\n    stop()"),
+        ("if ready:\r\n    <|>\r\n", "python", "go()\r\n    stop()", "go()\n    stop()"),
     ],
 )
 async def test_ghost_text(
@@ -63,11 +64,26 @@ async def test_a_newer_request_supersedes_an_older_one(connect: Connect, engine:
     await editor.is_ready()
     older = asyncio.create_task(editor.suggest(cursor))
     await editor.until(lambda: len(engine.calls) == 1)
-    (item,) = await editor.suggest(cursor)
+    (item,) = await editor.suggest(cursor, kind=INVOKED)
     assert item.insert_text == "new"
     assert await older == []
     assert editor.reasons == ["superseded"]
     await editor.until(lambda: engine.num_hung_up == 1)
+
+
+async def test_closing_a_document_ends_its_requests(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("late"), gate=threading.Event()))
+    engine.answers.append(Answer(result("later"), gate=threading.Event()))
+    cursor = editor.open("value = compute(<|>)  # <FILL>\n")
+    await editor.is_ready()
+    suggested = asyncio.create_task(editor.suggest(cursor, kind=INVOKED))
+    filled = asyncio.create_task(editor.ask("fillGaps", textDocument={"uri": URI}))
+    await editor.until(lambda: len(engine.calls) == 2)
+    editor.close()
+    assert await suggested == []
+    assert (await filled)["reason"] == "superseded"
+    await editor.until(lambda: engine.num_hung_up == 2)
 
 
 async def test_cancelling_reaches_the_engine(connect: Connect, engine: ScriptedEngine) -> None:
@@ -120,21 +136,64 @@ def replace_character(position: types.Position, by: int) -> types.Position:
     return types.Position(position.line, position.character + by)
 
 
+@pytest.mark.parametrize(
+    ("settings", "kind", "deadline_ms", "max_lines"),
+    [
+        ({}, AUTOMATIC, 2000.0, 2),  # a fill may begin with a line break
+        ({"deadline_ms": 500, "length": 4}, AUTOMATIC, 500.0, 5),
+        ({"length": "block"}, INVOKED, None, None),
+    ],
+)
+async def test_limits_of_a_request(
+    connect: Connect,
+    engine: ScriptedEngine,
+    settings: dict[str, Any],
+    kind: types.InlineCompletionTriggerKind,
+    deadline_ms: float | None,
+    max_lines: int | None,
+) -> None:
+    editor = await connect(settings)
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    await editor.suggest(cursor, kind=kind)
+    (call,) = engine.calls
+    assert (call.deadline_ms, call.max_lines) == (deadline_ms, max_lines)
+
+
+async def test_a_suggestion_may_take_the_place_of_a_closer(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("left) + other")))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    (item,) = await editor.suggest(cursor)
+    assert item.insert_text == "left) + other"
+    assert item.range == types.Range(cursor, replace_character(cursor, 1))
+
+
 async def test_places_where_only_a_user_asks(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect()
     await editor.is_ready()
-    places = {
-        "val<|>ue = 1\nother = 2\n": "inside-word",
-        "x = <|> other(1, 2)\n": "text-after-cursor",
-        "a<|>": "short-document",
-    }
-    for marked, reason in places.items():
-        cursor = editor.open(marked)
-        assert await editor.suggest(cursor) == []
-        assert editor.reasons[-1] == reason
-    assert engine.calls == []
-    await editor.suggest(cursor, kind=INVOKED)
-    assert len(engine.calls) == 1
+
+    def at(line: int, character: int) -> types.Position:
+        return types.Position(line, character)
+
+    places: list[tuple[str, list[tuple[types.Position, types.Position, str]], str]] = [
+        ("val<|>ue = 1\nother = 2\n", [], "inside-word"),
+        ("x = <|> other(1, 2)\n", [], "text-after-cursor"),
+        ("run(first, second)<|>\n", [], "statement-done"),
+        ("a<|>", [], "short-document"),
+        ("value = compute(<|>x\n", [(at(0, 16), at(0, 17), "")], "deletion"),
+        ("one =f(<|>\ntwo =\n", [(at(1, 5), at(1, 5), "f("), (at(0, 5), at(0, 5), "f(")], "several-cursors"),
+    ]
+    for number, (marked, changes, reason) in enumerate(places, start=1):
+        uri = f"file:///project/{number}.py"
+        cursor = editor.open(marked, uri)
+        if changes:
+            editor.change(2, *changes, uri=uri)
+        assert await editor.suggest(cursor, uri) == []
+        assert (len(engine.calls), editor.reasons[-1]) == (number - 1, reason)
+        await editor.suggest(cursor, uri, kind=INVOKED)
+        assert len(engine.calls) == number
 
 
 async def test_what_is_left_alone(connect: Connect, engine: ScriptedEngine) -> None:
@@ -164,8 +223,67 @@ async def test_nobody_is_asked_automatically_when_that_is_off(connect: Connect, 
     assert await editor.suggest(cursor, kind=INVOKED)
 
 
+async def test_what_was_asked_for_is_shown_without_asking_only_while_it_is_typed(
+    connect: Connect, engine: ScriptedEngine
+) -> None:
+    editor = await connect({"automatic": False})
+    engine.answers.append(Answer(result("left")))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor, kind=INVOKED)
+    assert await editor.suggest(cursor) == []
+    editor.type("l", cursor, version=2)
+    (item,) = await editor.suggest(replace_character(cursor, 1))
+    assert item.insert_text == "eft"
+    assert len(engine.calls) == 1
+
+
+async def test_a_suggestion_that_a_deadline_left_coarse_is_not_final(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("coarse", stop_reason="deadline")))
+    engine.answers.append(Answer(result("fine")))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    for kind, text in ((AUTOMATIC, "coarse"), (AUTOMATIC, "coarse"), (INVOKED, "fine"), (INVOKED, "fine")):
+        (item,) = await editor.suggest(cursor, kind=kind)
+        assert item.insert_text == text
+    assert len(engine.calls) == 2
+
+
+async def test_what_is_unsure_is_shown_to_those_only_who_asked_for_it(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"min_confidence": 0.8})
+    for _ in range(2):
+        engine.answers.append(Answer(result("left", confidence=0.2)))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor, kind=INVOKED)
+    assert await editor.suggest(cursor) == []
+    assert editor.reasons == ["low-confidence"]
+
+
+async def test_a_deletion_silences_its_own_place_only(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    editor.open("value = compute(x\nother = \n")
+    await editor.is_ready()
+    end = types.Position(0, 17)
+    editor.change(2, (replace_character(end, -1), end, ""))
+    assert await editor.suggest(replace_character(end, -1)) == []
+    assert await editor.suggest(types.Position(1, 8))
+    assert editor.reasons == ["deletion"]
+
+
+async def test_several_cursors_are_noticed(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    editor.open("one = \ntwo = \n")
+    await editor.is_ready()
+    editor.change(2, *((place, place, "f(") for place in (types.Position(1, 6), types.Position(0, 6))))
+    assert await editor.suggest(types.Position(0, 8)) == []
+    assert editor.reasons == ["several-cursors"]
+
+
+@pytest.mark.parametrize("learned_by", ["watching", "saving", "opening"])
 async def test_ignored_files_are_left_alone_as_long_as_they_are(
-    connect: Connect, engine: ScriptedEngine, tmp_path: Path
+    connect: Connect, engine: ScriptedEngine, tmp_path: Path, learned_by: str
 ) -> None:
     (tmp_path / ".git").mkdir()
     ignore = tmp_path / ".gitignore"
@@ -175,10 +293,18 @@ async def test_ignored_files_are_left_alone_as_long_as_they_are(
     cursor = editor.open("the_value = <|>\n", uri)
     await editor.is_ready()
     assert await editor.suggest(cursor, uri) == []
-    assert editor.reasons == ["ignored-file"]
     ignore.write_text("")
-    changed = types.FileEvent(ignore.as_uri(), types.FileChangeType.Changed)
-    editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([changed]))
+    assert await editor.suggest(cursor, uri) == []
+    assert editor.reasons == ["ignored-file"] * 2
+    match learned_by:
+        case "watching":
+            changed = types.FileEvent(ignore.as_uri(), types.FileChangeType.Changed)
+            editor.client.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams([changed]))
+        case "saving":
+            identifier = types.TextDocumentIdentifier(ignore.as_uri())
+            editor.client.text_document_did_save(types.DidSaveTextDocumentParams(identifier))
+        case _:
+            editor.open("", ignore.as_uri(), "ignore")
     assert await editor.suggest(cursor, uri)
 
 
@@ -202,7 +328,7 @@ async def test_a_document_that_is_not_open_gets_nothing(connect: Connect, engine
     await editor.is_ready()
     assert await editor.suggest(types.Position(0, 0)) == []
     editor.type("x", types.Position(0, 0), version=2)
-    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+    editor.close()
     assert await editor.suggest(types.Position(9, 9)) == []
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from lsprotocol import types
-from scripted_editor import Connect, capabilities
+from scripted_editor import INVOKED, Connect, capabilities
 from scripted_engine import Answer, ScriptedEngine, result
 
-from lacuna_server.engine.protocol import FillOut, TokenOut
+from lacuna_server.engine.protocol import MAX_TOKENS, FillOut, TokenOut
 
 URI = "file:///project/x.py"
 DOCUMENT = {"uri": URI}
@@ -37,6 +37,28 @@ async def test_a_selection_is_filled(connect: Connect, engine: ScriptedEngine) -
     assert engine.calls[0].segments == ("first = '🙂' + ", "\nsecond = 2\n")
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+async def test_an_edit_has_the_line_breaks_of_its_document(
+    connect: Connect, engine: ScriptedEngine, newline: str
+) -> None:
+    editor = await connect()
+    engine.answers.append(Answer(result("a\r\nb\n")))
+    editor.open(f"x = <FILL>{newline}")
+    await editor.is_ready()
+    filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
+    assert filled["edit"] == {"changes": {URI: [change((0, 4), (0, 10), f"a{newline}b{newline}")]}}
+
+
+async def test_a_selection_of_any_size_is_filled(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    editor.open("x = 1\n" * 2_000)
+    await editor.is_ready()
+    selection = {"start": place(10, 0), "end": place(1_900, 0)}
+    filled = await editor.ask("fillSelection", textDocument=DOCUMENT, range=selection)
+    assert filled["edit"] == {"changes": {URI: [change((10, 0), (1_900, 0), "filled")]}}
+    assert engine.calls[0].max_tokens == MAX_TOKENS
+
+
 async def test_marked_gaps_are_filled_in_one_canvas(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect(capabilities=VERSIONED)
     engine.answers.append(Answer(result("left", "right")))
@@ -62,7 +84,7 @@ async def test_a_command_makes_the_edit(connect: Connect, engine: ScriptedEngine
 
 async def test_a_document_without_proper_gaps_stays(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect()
-    for text in ("nothing marked", "a <FILL><FILL> b", ""):
+    for text in ("nothing marked", "a <FILL><FILL> b", "", "x = <FILL>\n" * 257):
         editor.open(text)
         filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
         assert (filled["edit"], filled["reason"]) == (None, "no-gaps")
@@ -84,6 +106,25 @@ async def test_an_edit_for_an_older_text_is_not_made(connect: Connect, engine: S
     assert (filled["edit"], filled["reason"]) == (None, "superseded")
 
 
+async def test_an_edit_and_the_cursor_leave_each_other_alone(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    gates = threading.Event(), threading.Event()
+    engine.answers.extend(Answer(result(text), gate=gate) for text, gate in zip(("left", "new"), gates, strict=True))
+    cursor = editor.open("value = compute(<|>)  # old\n")
+    await editor.is_ready()
+    suggested = asyncio.create_task(editor.suggest(cursor, kind=INVOKED))
+    await editor.until(lambda: len(engine.calls) == 1)
+    selection = {"start": place(0, 21), "end": place(0, 24)}
+    filled = asyncio.create_task(editor.ask("fillSelection", textDocument=DOCUMENT, range=selection))
+    await editor.until(lambda: len(engine.calls) == 2)
+    assert len({call.document for call in engine.calls}) == 2  # of one document, the engine answers the latest call
+    for gate in gates:
+        gate.set()
+    (item,) = await suggested
+    assert item.insert_text == "left"
+    assert (await filled)["edit"] == {"changes": {URI: [change((0, 21), (0, 24), "new")]}}
+
+
 @pytest.mark.parametrize(
     ("length", "text"), [("line", "a = 1"), (2, "a = 1\n    b = 2"), ("block", "a = 1\n    b = 2\n    c = 3")]
 )
@@ -95,6 +136,18 @@ async def test_a_suggestion_of_a_given_length(connect: Connect, engine: Scripted
     position = place(cursor.line, cursor.character)
     suggested = await editor.ask("complete", textDocument=DOCUMENT, position=position, length=length)
     assert [item["insertText"] for item in suggested["items"]] == [text]
+
+
+async def test_a_length_that_was_asked_for_once_is_not_kept(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"length": "line"})
+    for _ in range(2):
+        engine.answers.append(Answer(result("a = 1\n    b = 2")))
+    cursor = editor.open("def run():\n    <|>\n")
+    await editor.is_ready()
+    position = place(cursor.line, cursor.character)
+    await editor.ask("complete", textDocument=DOCUMENT, position=position, length=2)
+    (item,) = await editor.suggest(cursor)
+    assert item.insert_text == "a = 1"
 
 
 async def test_alternatives_are_distinct(connect: Connect, engine: ScriptedEngine) -> None:

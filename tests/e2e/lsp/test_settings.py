@@ -1,6 +1,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from lsprotocol import types
 from scripted_editor import INVOKED, PATIENCE, Connect, capabilities
 from scripted_engine import ScriptedEngine
@@ -43,6 +44,21 @@ async def test_settings_that_an_editor_is_asked_for(connect: Connect, engine: Sc
         while await editor.suggest(cursor, kind=INVOKED):
             pass
     assert editor.reasons[-1] == "disabled"
+
+
+@pytest.mark.parametrize(
+    "changed", [{"length": "line"}, {"min_confidence": 0.1}, {"deadline_ms": 10}, {"context": {"similar": 100}}]
+)
+async def test_suggestions_do_not_outlast_their_settings(
+    connect: Connect, engine: ScriptedEngine, changed: dict[str, Any]
+) -> None:
+    editor = await connect()
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    for settings, num_calls in (({}, 1), ({}, 1), (changed, 2), (changed, 2)):
+        editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams({"lacuna": settings}))
+        assert await editor.suggest(cursor)
+        assert len(engine.calls) == num_calls
 
 
 async def test_no_log_holds_code(connect: Connect, engine: ScriptedEngine) -> None:

@@ -78,6 +78,8 @@ def test_wrong_parameters_are_an_error_and_no_more(server: Pipe) -> None:
         ("lacuna/alternatives", here | {"count": "many"}),
         ("lacuna/fillSelection", here),
         ("lacuna/fillGaps", {"textDocument": 5}),
+        ("lacuna/snippet", {"textDocument": {"uri": "file:///x"}}),
+        ("lacuna/snippet", here | {"constraint": 5}),
         ("workspace/executeCommand", {}),
         ("workspace/executeCommand", {"command": "lacuna.nothing"}),
         ("workspace/executeCommand", {"command": "lacuna.complete"}),
@@ -167,6 +169,22 @@ def test_the_end_comes_within_a_second_in_mid_fill(server: Pipe, engine: Scripte
     assert server.process.wait() == 0
     assert time.monotonic() - start < 1
     wait_until(lambda: engine.num_hung_up == 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full disk to write to")
+def test_a_log_on_a_full_disk_stops_nothing(socket: Path) -> None:
+    options = {"engine": {"url": f"unix://{socket}"}, "log": {"level": "debug"}, "automatik": True}
+    params = {"processId": None, "capabilities": {}, "initializationOptions": options}
+    with Path("/dev/full").open("wb") as full, Pipe(stderr=full) as pipe:
+        pipe.send(INITIALIZE | {"params": params})
+        assert "result" in pipe.answer(0)
+        pipe.send({"jsonrpc": "2.0", "method": "initialized", "params": {}})
+        told = pipe.until(lambda message: message.get("params", {}).get("type") == 1)  # logged before
+        assert str(socket) in told["params"]["message"]
+        pipe.send({"jsonrpc": "2.0", "method": "textDocument/didChange", "params": {}}, STATUS)
+        assert pipe.answer(99)["result"]["condition"]["state"] == "error"
+        pipe.send(SHUTDOWN, EXIT)
+        assert pipe.process.wait() == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there, the broken pipe tells")

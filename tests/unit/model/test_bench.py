@@ -99,7 +99,9 @@ def test_slots_that_the_reference_deletes_are_not_counted(
         found, num_steps = generate(self, prefix, canvas, cache)
         ids = found.clone()  # no inference tensor may be written to
         assert ids.shape == canvas.ids.shape
-        assert torch.equal(ids[~canvas.editable], canvas.ids[~canvas.editable])
+        given = ids[~canvas.editable]
+        is_blank = given == canvas.pad_token_id  # as the reference leaves what follows an end of text
+        assert bool(((given == canvas.ids[~canvas.editable]) | is_blank).all())
         slots = canvas.editable.nonzero()[:, 1]
         ids[0, slots] = 50
         ids[0, slots[:3]] = 3

@@ -70,6 +70,34 @@ def ignored(root: Path, *names: str) -> set[str]:
         ".ssh/config",
         ".aws/config",
         "home/.docker/config.json",
+        "prod.env",
+        "config/local.env",
+        "config/prod.env.local",
+        "client_secret_123.json",
+        "google-client-secret.json",
+        "application_default_credentials.json",
+        "db-credentials.yml",
+        "service_account.json",
+        "service-account-prod.json",
+        "serviceAccountKey.json",
+        "shop-firebase-adminsdk-x1.json",
+        "AuthKey_X.p8",
+        "secret",
+        "secrets/db.yaml",
+        "secrets/db_password",
+        "deploy/secrets/prod/db.yaml",
+        "credentials/prod.json",
+        "credentials/prod.env",
+        "credentials.py",
+        "key.pem.bak",
+        "private.key.bak",
+        ".vault_pass",
+        ".vault-token",
+        ".my.cnf",
+        "rclone.conf",
+        "local.settings.json",
+        "auth.json",
+        ".composer/auth.json",
     ],
 )
 def test_secret_files(repository: Path, name: str) -> None:
@@ -78,7 +106,32 @@ def test_secret_files(repository: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["main.py", ".env.example", "environment.py", "keys.py", "test_secrets.py", "config.json", "Untitled-1", ""]
+    "name",
+    [
+        "main.py",
+        ".env.example",
+        "example.env",
+        "env.ts",
+        "vite-env.d.ts",
+        "environment.py",
+        "keys.py",
+        "test_secrets.py",
+        "config.json",
+        "Untitled-1",
+        "",
+        "credentials/models.py",
+        "credentials/store/models.py",
+        "credentials_service.py",
+        "secrets/manager.go",
+        "secrets/store/manager.ts",
+        "service_account.py",
+        "client_secret.go",
+        "serviceaccount.yaml",
+        "auth.py",
+        "locales/en/auth.json",
+        "server.crt",
+        "settings.json",
+    ],
 )
 def test_other_files_are_not_secret(repository: Path, name: str) -> None:
     assert IgnoreRules().reason(repository / name) is None
@@ -91,6 +144,33 @@ def test_directories_count_from_the_work_tree(tmp_path: Path) -> None:
     assert not IgnoreRules().is_secret(root / "main.py")
     assert IgnoreRules().is_secret(root / "secrets.d" / "main.py")
     assert IgnoreRules().is_secret(tmp_path / ".ssh" / "config")
+
+
+@pytest.mark.parametrize(
+    ("uri", "reason"),
+    [
+        ("file:///{}/private/x.ipynb", Reason.IGNORED_FILE),
+        ("vscode-notebook-cell:/{}/private/x.ipynb#W0", Reason.IGNORED_FILE),
+        ("git:/{}/private/x.py?HEAD", Reason.IGNORED_FILE),
+        ("git:/{}/.aws/config?HEAD", Reason.SECRET_FILE),
+        ("untitled:/{}/.env", Reason.SECRET_FILE),
+        ("untitled:.env", Reason.SECRET_FILE),
+        ("vscode-remote://ssh-remote%2Bhost/home/a/.ssh/config", Reason.SECRET_FILE),
+        ("vscode-remote://ssh-remote%2Bhost/home/a/%2Essh/config", Reason.SECRET_FILE),
+        ("vscode-remote://ssh-remote%2Bhost/{}/private/x.py", None),  # what lies elsewhere git cannot tell
+        ("vscode-notebook-cell:/{}/x.ipynb#W0", None),
+        ("git:/{}/x.py?.aws/config", None),
+        ("untitled:Untitled-1", None),
+        ("git:/a%00b.py", None),
+        ("file:///a%00b.py", None),
+        ("file://[", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_documents_of_any_scheme(repository: Path, uri: str, reason: Reason | None) -> None:
+    write(repository, {".gitignore": "private/\n"})
+    assert IgnoreRules().reason_for_uri(uri.format(repository.as_posix().lstrip("/"))) is reason
 
 
 def test_the_list_of_secrets_is_the_users(repository: Path) -> None:

@@ -5,12 +5,13 @@ from hypothesis import strategies as st
 from lacuna_server.languages import language_of
 from lacuna_server.neighbours.document import Document, Neighbour
 from lacuna_server.neighbours.edits import Edit, recent_edits
+from lacuna_server.neighbours.newest import NUM_KEPT, newest
 from lacuna_server.neighbours.search import Budgets, find_neighbours
 from lacuna_server.neighbours.windows import similar_windows
 
 
-def document(path: str, text: str) -> Document:
-    return Document(path, language_of(path), text)
+def document(path: str, text: str, folder: str = "/work") -> Document:
+    return Document(f"file://{folder}/{path}", path, language_of(path), text)
 
 
 LOADER = """
@@ -51,6 +52,16 @@ def test_similar_windows(text: str, files: dict[str, str], expected: list[str]) 
     assert windows(text, [document(path, content) for path, content in files.items()]) == expected
 
 
+def test_an_equal_path_in_another_folder_is_another_document() -> None:
+    text = SAVER + "load_settings\n"
+    others = [document("m.py", LOADER, "/other"), document("m.py", LOADER + "# more\n", "/third")]
+    gap = (len(text), len(text))
+    found = similar_windows(document("m.py", text), gap, others, budget=1000, previous=())
+    assert [neighbour.path for neighbour in found] == ["m.py", "m.py"]
+    edits = [Edit(other, 2) for other in others]
+    assert len(recent_edits(document("m.py", text), edits, budget=1000)) == 2
+
+
 def test_windows_keep_to_their_budget() -> None:
     others = [document(f"{number}.py", LOADER + f"x{number} = 1\n") for number in range(5)]
     size = len(LOADER.strip("\n") + "\nx0 = 1\n")
@@ -66,6 +77,26 @@ def test_what_was_chosen_stays_until_another_is_much_more_similar() -> None:
     assert windows(SAVER + "<|>", [first, second], size, previous) == ["b.py"]
     twin = document("c.py", SAVER.replace("content", "text"))
     assert windows(SAVER + "<|>", [first, second, twin], size, previous) == ["c.py"]
+
+
+def test_only_the_newest_text_of_a_document_is_remembered() -> None:
+    made: list[str] = []
+
+    @newest
+    def length(document: Document) -> int:
+        made.append(document.text)
+        return len(document.text)
+
+    for text in ("a", "a", "bc", "a"):
+        assert length(document("x.py", text)) == len(text)
+    assert made == ["a", "bc", "a"]
+    for number in range(NUM_KEPT - 1):
+        length(document(f"{number}.py", ""))
+    made.clear()
+    length(document("x.py", "a"))
+    length(document("y.py", "b"))
+    length(document("0.py", ""))
+    assert made == ["b", ""]
 
 
 @given(st.text("abcdefghij_ ().=", max_size=30))

@@ -9,14 +9,22 @@ import lacuna_server
 from lacuna_server.languages import language_of
 from lacuna_server.neighbours.document import Document
 from lacuna_server.neighbours.imports import imported_definitions
-from lacuna_server.neighbours.modules import Import, read_module
+from lacuna_server.neighbours.modules import Import, Module, read_imports, read_module
 from lacuna_server.neighbours.resolution import files_of
 
 F, F_STUB = "def f(): pass", "def f(): ...\n"
 
 
+def document(path: str, text: str) -> Document:
+    return Document(path, path, language_of(path), text)
+
+
+def module(text: str, language: str) -> Module:
+    return read_module(Document("x", "x", language, text))
+
+
 def found(path: str, text: str, files: Mapping[str, str], budget: int = 1000) -> dict[str, str]:
-    neighbours = imported_definitions(Document(path, language_of(path), text), read=files.get, budget=budget)
+    neighbours = imported_definitions(document(path, text), read=files.get, budget=budget)
     return {neighbour.path: neighbour.text for neighbour in neighbours}
 
 
@@ -48,7 +56,15 @@ def found(path: str, text: str, files: Mapping[str, str], budget: int = 1000) ->
     ],
 )
 def test_imports(text: str, language: str, expected: list[tuple[str, str | None, str]]) -> None:
-    assert list(read_module(text, language).imports) == [Import(*each) for each in expected]
+    imports = tuple(Import(*each) for each in expected)
+    assert module(text, language).imports == imports
+    assert read_imports(Document("x", "x", language, text)) == imports
+
+
+@pytest.mark.parametrize(("num_lines", "expected"), [(10, ["a", "b"]), (10_000, ["a"])])
+def test_imports_of_what_is_being_typed_stand_in_its_head(num_lines: int, expected: list[str]) -> None:
+    text = "import a\n" + "x = 1\n" * num_lines + "import b\n"
+    assert [each.module for each in read_imports(document("x.py", text))] == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +99,7 @@ def test_imports(text: str, language: str, expected: list[tuple[str, str | None,
     ],
 )  # fmt: skip
 def test_stubs(text: str, language: str, name: str, stub: str) -> None:
-    assert read_module(text, language).definitions[name] == stub
+    assert module(text, language).definitions[name] == stub
 
 
 @settings(max_examples=60, deadline=None)
@@ -95,7 +111,7 @@ def test_broken_source_is_read_without_complaint(path: Path, data: st.DataObject
     inserted = data.draw(st.text(st.sampled_from("()[]{}:;,'\"\\\n @=.*/\ud800é\0"), max_size=8))
     broken = text[:start] + inserted + text[end:]
     for language in ("python", "javascript", "typescript"):
-        read_module(broken, language)
+        module(broken, language)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +186,5 @@ def test_packages_that_pass_everything_on_are_searched_once() -> None:
         looks.append(path)
         return everything if path.removesuffix(".py") in names else None
 
-    document = Document("x.py", "python", "from m0 import f")
-    assert imported_definitions(document, read=read, budget=1000) == ()
+    assert imported_definitions(document("x.py", "from m0 import f"), read=read, budget=1000) == ()
     assert sorted(looks) == sorted(f"{name}.py" for name in names)

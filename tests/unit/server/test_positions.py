@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lacuna_server.errors import UserError
-from lacuna_server.positions import LineIndex, Position, Target, parse_position, parse_target
+from lacuna_server.positions import (
+    LineIndex,
+    Position,
+    Target,
+    parse_position,
+    parse_target,
+    protect_standard_input,
+)
 
 TEXTS = st.text(alphabet="ab\n\r\u2028\x0b\x85é🙂", max_size=40)
 
@@ -104,3 +111,17 @@ def test_every_place_comes_back(text: str) -> None:
 @given(TEXTS)
 def test_lines_are_those_of_universal_newlines(text: str) -> None:
     assert LineIndex(text).num_lines == len(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "protected"),
+    [
+        (["fill", "-:1:2", "--json"], ["fill", "--json", "--", "-:1:2"]),
+        (["fill", "--to", "2:1", "-:1:2"], ["fill", "--to", "2:1", "--", "-:1:2"]),
+        (["fill", "--", "-:1:2"], ["fill", "--", "-:1:2"]),
+        (["fill", "-", "--marker", "-:-"], ["fill", "-", "--marker", "-:-"]),
+        (["fill", "x.py:1:2", "-v"], ["fill", "x.py:1:2", "-v"]),
+    ],
+)
+def test_standard_input_with_a_position_is_no_option(arguments: list[str], protected: list[str]) -> None:
+    assert protect_standard_input(arguments) == protected

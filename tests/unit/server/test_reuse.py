@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lacuna_server.engine.protocol import TokenOut
-from lacuna_server.reuse import Memory
+from lacuna_server.reuse import Kept, Memory
 from lacuna_server.suggestion import Suggestion
 from lacuna_server.suggestion.closers import is_subsequence
 from lacuna_server.suggestion.tokens import text_of
@@ -24,7 +24,7 @@ def suggestion(prefix: str, *texts: str, num_replaced: int = 0) -> Suggestion:
 def memory_of(text: str, *texts: str, num_replaced: int = 0) -> Memory:
     prefix, suffix = text.split(CURSOR)
     memory = Memory()
-    memory.remember("x.py", prefix, suffix, suggestion(prefix, *texts, num_replaced=num_replaced))
+    memory.remember("x.py", prefix, suffix, Kept(suggestion(prefix, *texts, num_replaced=num_replaced)))
     return memory
 
 
@@ -97,9 +97,22 @@ def test_replaced_text_stays_replaced() -> None:
 
 def test_the_nearest_suggestion_is_recalled() -> None:
     memory = memory_of("x = <|>\n", "abc")
-    memory.remember("x.py", "x = a", "\n", suggestion("x = a", "xx"))
+    memory.remember("x.py", "x = a", "\n", Kept(suggestion("x = a", "xx")))
     assert recalled(memory, "x = a<|>\n") == "x = axx<|>\n"
     assert recalled(memory, "x = ab<|>\n") == "x = abc<|>\n"
+
+
+def test_what_is_not_wanted_is_passed_over() -> None:
+    memory = memory_of("x = <|>\n", "abc")
+    memory.remember("x.py", "x = a", "\n", Kept(suggestion("x = a", "xx"), "block", is_final=False))
+    for is_wanted, rest in (
+        (lambda found: found.kept.is_final, "bc"),
+        (lambda found: found.kept.wanted == "block", "xx"),
+        (lambda found: found.typed, "bc"),
+    ):
+        found = memory.recall("x.py", "x = a", "\n", is_wanted)
+        assert found is not None and found.insert_text == rest
+    assert memory.recall("x.py", "x = a", "\n", lambda found: False) is None
 
 
 def test_documents_are_apart_and_can_be_forgotten() -> None:
@@ -114,7 +127,7 @@ def test_documents_are_apart_and_can_be_forgotten() -> None:
 def test_the_oldest_are_dropped() -> None:
     memory = Memory(max_entries=2)
     for text in ("a", "b", "a", "c"):
-        memory.remember("x.py", text, "", suggestion(text, "!"))
+        memory.remember("x.py", text, "", Kept(suggestion(text, "!")))
     assert [memory.recall("x.py", text, "") is not None for text in ("a", "b", "c")] == [True, False, True]
 
 
@@ -140,7 +153,7 @@ def test_a_typo_leaves_the_tokens_behind_it(text: str, draft: tuple[str | None, 
 @given(code, code, code, st.integers(0, 12), code)
 def test_any_text_has_an_answer(prefix: str, insert: str, suffix: str, num_typed: int, other: str) -> None:
     memory = Memory()
-    memory.remember("x.py", prefix, suffix, suggestion(prefix, insert))
+    memory.remember("x.py", prefix, suffix, Kept(suggestion(prefix, insert)))
     typed = insert[:num_typed]
     found = memory.recall("x.py", prefix + typed, suffix)
     if insert[num_typed:].strip():
@@ -156,7 +169,7 @@ def test_any_text_has_an_answer(prefix: str, insert: str, suffix: str, num_typed
 def test_looking_back_is_quick_in_a_large_document() -> None:
     prefix, suffix = "x = f(1)\n" * 500_000, ")]}'" + "y = 2\n" * 500_000
     memory = Memory()
-    memory.remember("x.py", prefix, suffix, suggestion(prefix, "abc"))
+    memory.remember("x.py", prefix, suffix, Kept(suggestion(prefix, "abc")))
     start = time.perf_counter()
     for _ in range(20):
         memory.recall("x.py", prefix + "b", suffix)

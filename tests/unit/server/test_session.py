@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from lacuna_server import neighbourhood
 from lacuna_server.app import create_server
 from lacuna_server.documents import OpenDocument
+from lacuna_server.handlers.engine import status
 from lacuna_server.mirror import Text
 from lacuna_server.neighbourhood import neighbours_of
 from lacuna_server.reasons import Reason
-from lacuna_server.session import Session
+from lacuna_server.session import MAX_EMPTY_ANSWERS, Session
 from lacuna_server.settings import ContextSettings, Settings
 
 LOADED = """
@@ -79,6 +81,48 @@ async def test_a_cancelled_request_is_not_taken_for_a_superseded_one() -> None:
     assert [answer.reason for answer in session.empty_answers] == ["cancelled"]
 
 
+async def test_equal_asks_share_their_work() -> None:
+    session = session_of()
+    gate = asyncio.Event()
+    begun: list[str] = []
+
+    async def work(name: str) -> str:
+        begun.append(name)
+        await gate.wait()
+        return name
+
+    first, second, third = (
+        asyncio.create_task(session.latest("x", work(name), ask="here")) for name in ("first", "second", "third")
+    )
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    first.cancel()
+    gate.set()
+    assert [await second, await third] == ["first", "first"]
+    assert begun == ["first"]
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await session.latest("x", work("fourth"), ask="here") == "fourth"
+
+
+async def test_shared_work_is_superseded_for_all_who_wait_for_it() -> None:
+    session = session_of()
+    waiting = [asyncio.create_task(session.latest("x", asyncio.sleep(60), ask="here")) for _ in range(2)]
+    await asyncio.sleep(0)
+    assert await session.latest("x", asyncio.sleep(0, "new"), ask="there") == "new"
+    assert [await each for each in waiting] == [Reason.SUPERSEDED, Reason.SUPERSEDED]
+
+
+async def test_requests_that_bring_nothing_are_counted_by_reason() -> None:
+    server = create_server()
+    server.protocol.client_capabilities = types.ClientCapabilities()
+    for reason in [Reason.EMPTY] * MAX_EMPTY_ANSWERS + [Reason.DEADLINE]:
+        server.session.note_nothing("x", reason)
+    told = server.protocol.converter.unstructure(status(server.session))
+    assert told["reasons"] == {"empty": MAX_EMPTY_ANSWERS, "deadline": 1}
+    assert len(told["emptyAnswers"]) == MAX_EMPTY_ANSWERS
+
+
 @pytest.mark.parametrize(
     ("uri", "language_id", "language"),
     [
@@ -121,6 +165,8 @@ def test_a_huge_document_is_looked_at_around_the_cursor() -> None:
 def test_the_innermost_folder_names_a_file(tmp_path: Path) -> None:
     session = session_of(outer=tmp_path, inner=tmp_path / "inner")
     document = opened(session, (tmp_path / "inner" / "x.py").as_uri(), "")
+    assert session.shown_path(document) == "inner/x.py"
+    session.folders = {"only": tmp_path / "inner"}
     assert session.shown_path(document) == "x.py"
     outside = opened(session, "file:///elsewhere/y.py", "")
     assert session.shown_path(outside) == "y.py"
@@ -152,6 +198,33 @@ def test_neighbours_come_from_the_workspace_and_nowhere_else(tmp_path: Path) -> 
     assert [neighbour.path for neighbour in found] == ["plain.py", "opened.py"]
 
 
+def test_folders_of_a_workspace_are_told_apart(tmp_path: Path) -> None:
+    session = session_of(first=tmp_path / "first", second=tmp_path / "second")
+    session.settings = Settings(context=ContextSettings(imports=10_000, similar=10_000))
+    definition = "def compute_total(order, tax_rate):\n    return order.total * {0}\n"
+    for name in ("first", "second"):
+        (tmp_path / name / "src").mkdir(parents=True)
+        (tmp_path / name / "src" / "shop.py").write_text(f"def {name}(): pass\n")
+        opened(session, (tmp_path / name / "app.py").as_uri(), definition.format(name))
+    text = "from shop import first\nfrom ...second.src.shop import second\norder, tax_rate = compute_total(\n\n"
+    document = opened(session, (tmp_path / "first" / "x" / "app.py").as_uri(), text)
+    found = neighbours_of(session, document, document.text.window(), (len(text), len(text)))
+    assert [neighbour.path for neighbour in found] == ["first/src/shop.py", "first/app.py", "second/app.py"]
+
+
+def test_documents_edited_last_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbourhood, "NUM_OTHERS", 2)
+    session = session_of()
+    session.settings = Settings(context=ContextSettings(similar=10_000))
+    text = "def compute_total(left, right):\n    return left + {0}\n"
+    for number in range(4):
+        opened(session, f"file:///project/{number}.py", text.format(number))
+    session.note_edit("file:///project/1.py", 0)
+    document = opened(session, "file:///project/x.py", "left, right = compute_total(\n\n")
+    found = neighbours_of(session, document, document.text.window(), (30, 30))
+    assert [neighbour.path for neighbour in found] == ["1.py", "3.py"]
+
+
 def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
     session = session_of()
     session.settings = Settings(
@@ -171,6 +244,12 @@ def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
     found = neighbours_of(session, document, window, (len(window.text), len(window.text)))
     assert {neighbour.path for neighbour in found} == {"other.py"}
     assert session.neighbours[document.uri] == found
+
+
+def test_a_document_of_any_scheme_is_left_alone_for_its_path() -> None:
+    session = session_of()
+    for uri in ("git:/project/.aws/config?HEAD", "vscode-remote://host/home/a/.ssh/config"):
+        assert session.reason_to_leave_alone(opened(session, uri, "")) is Reason.SECRET_FILE
 
 
 def test_no_neighbours_are_looked_for_by_default() -> None:

@@ -30,6 +30,7 @@ README = Path(__file__).parents[3] / "server" / "README.md"
             Settings(engine=EngineSettings(url="unix:///x", idle_minutes=5)),
         ),
         ([{"context": {"imports": 500}}], Settings(context=ContextSettings(imports=500))),
+        ([{"schemas": {"x.json": "s.json"}}], Settings(schemas={"x.json": "s.json"})),
         ([{"log": {"level": "debug"}}], Settings(log=LogSettings(level="debug"))),
     ],
 )
@@ -55,6 +56,11 @@ def test_settings_are_read(documents: list[Any], settings: Settings) -> None:
         ({"length": "long"}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": 0}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": []}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
+        (
+            {"schemas": {"x.json": 1}},
+            'lacuna.schemas must name files for patterns, as {"package.json": "schemas/package.json"} does; '
+            "it stays at {}.",
+        ),
         ({"engine": {"url": 8080}}, "lacuna.engine.url must be a text; it stays at ''."),
         ({"engine": {"idle_minutes": 0}}, "lacuna.engine.idle_minutes must be more than 0; it stays at 30.0."),
         ({"context": {"edits": 1.5}}, "lacuna.context.edits must be a whole number; it stays at 0."),

@@ -35,7 +35,7 @@ def judge(
     fill: str | FillOut,
     language: str = "python",
     wanted: Wanted = "auto",
-    indentation: Indentation = FOUR_SPACES,
+    indentation: Indentation | None = FOUR_SPACES,
     min_confidence: float = 0.0,
 ) -> Suggestion | Reason:
     prefix, suffix = text.split(CURSOR)
@@ -115,6 +115,50 @@ def test_closers_in_other_languages(text: str, fill: str, expected: str, languag
 
 
 @pytest.mark.parametrize(
+    ("text", "fill", "wanted", "expected"),
+    [
+        ("def f():\n    <|>return x", "check(x)\n    ", "line", "def f():\n    check(x)\n    <|>return x"),
+        ("def f():\n    <|>return x", "check(x)\n    y = 1\n", "line", "def f():\n    check(x)\n    <|>return x"),
+        ("def f():\n    <|>return x", "check(x)\n    y = 1", "line", Reason.BREAKS_OFF),
+        ("    <|>return x", "if x:\n        a()\n    ", "block", "    if x:\n        a()\n    <|>return x"),
+        ("x = [<|>]", "\n    1,\n    2,\n", "block", "x = [\n    1,\n    2,\n<|>]"),
+        ("x = [<|>]", "\n    1,\n    2,\n", 1, "x = [\n    1,\n<|>]"),
+        ("x = [<|>]", "\n    1,\n    2,", "block", Reason.BREAKS_OFF),
+        ("    f(<|>)", "\n        a,\n    )", "block", "    f(\n        a,\n    <|>)"),
+        ("    f(<|>)", "\n        a,\n", "line", "    f(\n        a,\n    <|>)"),
+        ("f(<|>)", "[\n    a\n]", "block", "f([\n    a\n]<|>)"),
+        ("x = <|>;", "1\n", "line", "x = 1<|>;"),
+        ("f(<|>)", "a)\nb()", "line", "f(a<|>)"),
+        ("x = <|>y", "1\n", "line", "x = 1\n<|>y"),
+        ("x = <|>", "1\n", "line", "x = 1<|>"),
+    ],
+)
+def test_what_stands_behind_the_cursor_keeps_a_line_of_its_own(
+    text: str, fill: str, wanted: Wanted, expected: str | Reason
+) -> None:
+    check(text, fill, expected, wanted=wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "fill", "expected", "language"),
+    [
+        ("  f(a) {<|>}\n", "\n    return a;\n  ", "  f(a) {\n    return a;\n  <|>}\n", "typescript"),
+        ("f(a) {<|>}\n", "\n  a();\n\n  b();\n", "f(a) {\n  a();\n<|>}\n", "typescript"),
+        ('{\n  "a": {<|>}\n}', '\n    "b": 1\n  ', '{\n  "a": {\n    "b": 1\n  <|>}\n}', "json"),
+        ("f(() => {<|>});\n", "\n  a();\n});\n", "f(() => {\n  a();\n<|>});\n", "typescript"),
+        ("f() {<|>}\n", " a(); ", "f() { a();<|>}\n", "typescript"),
+    ],
+)
+def test_a_closing_brace_behind_the_cursor_gets_a_line_of_its_own(
+    text: str, fill: str, expected: str, language: str
+) -> None:
+    suggestion = judge(text, fill, language, indentation=None)
+    assert isinstance(suggestion, Suggestion)
+    assert text_of(suggestion.tokens) == suggestion.insert_text
+    assert text.replace(CURSOR, suggestion.insert_text + CURSOR) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "fill", "expected"),
     [
         ("<|>\nreturn x\n", "return x", Reason.REPEATS_SUFFIX),
@@ -141,8 +185,15 @@ def test_the_lines_below_are_not_repeated(text: str, fill: str, expected: str | 
         ("a()\nb()\n\n<|>", "a()\nb()", Reason.REPEATS_PREFIX),
         ("a.add(1)\n<|>", "a.add(2)", "a.add(1)\na.add(2)<|>"),
         ("  )\n<|>", ")", "  )\n)<|>"),
+        ("    <p>\n    </p>\n<|>", "</p>", "    <p>\n    </p>\n</p><|>"),
+        ("    end\n  <|>", "end", "    end\n  end<|>"),
+        ("  fi\n<|>", "fi", "  fi\nfi<|>"),
+        ("  fi  \n  <|>", "fi", Reason.REPEATS_PREFIX),
+        ("if a:\n        return None\n    <|>", "return None", "if a:\n        return None\n    return None<|>"),
         ("<|>", "a()\na()\na()\n", "a()<|>"),
-        ("x = [<|>", "0, 0, 0, 0, 0, 0, 0, 0", Reason.REPEATS_ITSELF),
+        ("x = [<|>", "0, 0, 0, 0, 0, 0, 0, 0", "x = [0, 0, 0, 0, 0, 0, 0, 0<|>"),
+        ("x = <|>", "[0, [0, [0, [0, [0, [0, [0, [0", Reason.REPEATS_ITSELF),
+        ("# <|>", "-" * 40, "# " + "-" * 40 + "<|>"),
         ("# <|>", "the the the the the the", Reason.REPEATS_ITSELF),
         ("x = <|>", "foo(aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", Reason.REPEATS_ITSELF),
         ("x = <|>", "[0, 0, 0]", "x = [0, 0, 0]<|>"),
@@ -190,9 +241,13 @@ def test_the_beginning_meets_the_cursor(text: str, fill: str, expected: str) -> 
         ("if a:\n  <|>", "if b:\n      c()", Indentation(size=2), "if b:\n    c()"),
         ("x = f(<|>", "a,\n      b)", Indentation(), "a,\n      b)"),
         ("x = f(<|>", "a,\n      b)", Indentation(tabs=True), "a,\n\t  b)"),
+        ("if a:<|>", "\n  if b:\n    c()", None, "\n  if b:\n    c()"),
+        ("all: main.c<|>", "\n\tcc main.c", None, "\n\tcc main.c"),
     ],
 )
-def test_indentation_is_that_of_the_document(text: str, fill: str, indentation: Indentation, expected: str) -> None:
+def test_indentation_is_that_of_the_document(
+    text: str, fill: str, indentation: Indentation | None, expected: str
+) -> None:
     suggestion = judge(text, fill, wanted="block", indentation=indentation)
     assert isinstance(suggestion, Suggestion)
     assert suggestion.insert_text == text_of(suggestion.tokens) == expected
@@ -201,17 +256,20 @@ def test_indentation_is_that_of_the_document(text: str, fill: str, indentation: 
 @pytest.mark.parametrize(
     ("text", "indentation"),
     [
-        ("", Indentation(size=3)),
-        ("a\nb\n", Indentation(size=3)),
-        ("a:\n\tb\n\t\tc\n", Indentation(tabs=True, size=3)),
+        ("", None),
+        ("a\nb\n", None),
+        ("a\n b\n", None),
+        ("a:\n\t", Indentation(tabs=True)),
+        ("a:\n  ", Indentation(size=2)),
+        ("a:\n\tb\n\t\tc\n", Indentation(tabs=True)),
         ("a:\n  b:\n    c\nd\n", Indentation(size=2)),
         ("a:\n    b:\n        c:\n    d\n", Indentation(size=4)),
-        ("/*\n  a\n  b\n*/\n\ta\n\tb\n\tc", Indentation(tabs=True, size=3)),
-        ("  a\n  b", Indentation(size=3)),
+        ("/*\n  a\n  b\n*/\n\ta\n\tb\n\tc", Indentation(tabs=True)),
+        ("  a\n  b", Indentation(size=2)),
     ],
 )
-def test_indentation_is_guessed(text: str, indentation: Indentation) -> None:
-    assert indentation_of(text, Indentation(size=3)) == indentation
+def test_indentation_is_guessed(text: str, indentation: Indentation | None) -> None:
+    assert indentation_of(text) == indentation
 
 
 def test_a_level_has_a_column() -> None:
@@ -271,7 +329,8 @@ def test_every_suggestion_can_be_shown(fill: FillOut, prefix: str, suffix: str, 
     prefix, suffix = prefix.replace("\r", ""), suffix.replace("\r", "")
     for wanted in ("auto", "line", "block", 2):
         extent = choose_extent(prefix, suffix, language, wanted)
-        suggestion = suggestion_of(fill, prefix, suffix, language, extent, Indentation(tabs), min_confidence=0.3)
+        indentation = indentation_of(prefix + suffix) or (Indentation(tabs=True) if tabs else None)
+        suggestion = suggestion_of(fill, prefix, suffix, language, extent, indentation, min_confidence=0.3)
         if isinstance(suggestion, Reason):
             continue
         replaced = (prefix + suffix)[suggestion.start : suggestion.end]
@@ -326,7 +385,17 @@ def test_nearness_is_the_edit_distance(text: str, edits: list[tuple[int, str]]) 
 
 @pytest.mark.parametrize(
     ("text", "periodic"),
-    [("ab" * 8, True), ("abc " * 5, True), ("x = " + "ab" * 8, True), ("ab" * 7, False), ("abcdefgh" * 3, False)],
+    [
+        ("ab" * 8, True),
+        ("abc " * 5, True),
+        ("x = " + "ab" * 8, True),
+        ("ab" * 7, False),
+        ("abcdefgh" * 3, False),
+        ("|---" * 5 + "|", False),
+        ("=" * 20, False),
+        ("(" * 20, True),
+        ("-----\n" * 5, True),
+    ],
 )
 def test_periods(text: str, periodic: bool) -> None:
     assert is_periodic(text) is periodic

@@ -119,5 +119,14 @@ def test_what_explodes_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.Mo
         AutomatonBuilder(VOCABULARY, tmp_path).build("((a{300}){300}){300}")
 
 
+def test_what_has_failed_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = AutomatonBuilder(VOCABULARY, tmp_path)
+    with pytest.raises(ConstraintError) as first:
+        builder.build("(a")
+    monkeypatch.setattr("subprocess.run", _never)
+    with pytest.raises(ConstraintError, match=re.escape(str(first.value))):
+        builder.build("(a")
+
+
 def _never(*_: object, **__: object) -> None:
     raise AssertionError("nothing is to be built")

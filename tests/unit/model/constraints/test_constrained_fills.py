@@ -64,12 +64,14 @@ def test_every_candidate_obeys(
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.sampled_from((None, *PATTERNS)), min_size=2, max_size=3), st.integers(0, 99))
-def test_each_gap_obeys_its_own(infiller: Infiller, patterns: list[str | None], seed: int) -> None:
+@given(
+    st.lists(st.sampled_from((None, *PATTERNS)), min_size=2, max_size=3), st.sampled_from((6, 30)), st.integers(0, 99)
+)
+def test_each_gap_obeys_its_own(infiller: Infiller, patterns: list[str | None], max_tokens: int, seed: int) -> None:
     segments = ("x = ", *[", "] * (len(patterns) - 1), "\n")
     constraints = [None if pattern is None else Regex(pattern) for pattern in patterns]
     try:
-        found = texts(infiller, segments, *constraints, seed=seed, max_tokens=6)
+        found = texts(infiller, segments, *constraints, seed=seed, max_tokens=max_tokens)
     except ConstraintError as error:  # gaps of one length each, and no length is right for all
         assert infiller.denoiser.config.delete_token_id is None, error
         return

@@ -150,12 +150,17 @@ def test_without_sockets_there_is_a_port_and_a_token(tmp_path: Path) -> None:
     address = tcp_address(tmp_path, "0a1b")
     assert address.token_file is not None
     assert len(address.token_file.read_text()) > 32
+    assert list(tmp_path.iterdir()) == [address.token_file]
+    if sys.platform != "win32":
+        assert address.token_file.stat().st_mode & 0o777 == 0o600  # made elsewhere, and moved when it was whole
+    assert address.is_known()
     assert tcp_address(tmp_path, "0a1b") == address
     other = tcp_address(tmp_path, "ffff")
     assert other.url != address.url
     assert (address.lock_file, other.lock_file) == (tmp_path / "0a1b.lock", tmp_path / "ffff.lock")
     token = address.token_file.read_text()
     address.forget()
+    assert not address.is_known()
     renewed = tcp_address(tmp_path, "0a1b").token_file
     assert renewed is not None
     assert renewed.read_text() != token

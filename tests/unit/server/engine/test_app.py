@@ -16,6 +16,8 @@ from lacuna_server.engine.protocol import (
     VERSION,
     VERSION_HEADER,
     FillCall,
+    ReasonCount,
+    ReasonsCall,
     Refusal,
     ResultEvent,
     Status,
@@ -118,6 +120,29 @@ async def test_refusals(method: str, path: str, content: str, code: int, kind: s
     assert (response.status_code, refusal.kind) == (code, kind)
     assert part in refusal.message
     assert response.headers[VERSION_HEADER] == VERSION
+
+
+async def test_who_asks_a_shared_engine_cannot_end_it() -> None:
+    async with served(ScriptedModel(), shut_down=None) as client:
+        response = await client.post("/v1/shutdown")
+    assert (response.status_code, decode(response.content, Refusal).message) == (
+        400,
+        "This engine serves others too; end it where it runs.",
+    )
+
+
+async def test_requests_at_the_same_time_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lacuna_server.engine.guard.MAX_REQUESTS", 1)
+    model = ScriptedModel()
+    async with served(model) as client, asyncio.TaskGroup() as group:
+        first = group.create_task(client.post("/v1/fill", content=encode(CALL)))
+        while not model.began:
+            await asyncio.sleep(0)
+        refused = await client.get("/v1/status")
+        model.allow()
+        assert (await first).status_code == 200
+        assert (await client.get("/v1/status")).status_code == 200
+    assert (refused.status_code, decode(refused.content, Refusal).kind) == (429, "busy")
 
 
 async def test_a_body_of_unknown_length_is_limited_too() -> None:
@@ -227,3 +252,13 @@ async def test_defects_are_refusals_too(caplog: pytest.LogCaptureFixture) -> Non
     assert "TypeError" in refusal.message
     assert response.headers[VERSION_HEADER] == VERSION
     assert "app.py" in caplog.text
+
+
+async def test_reasons_are_taken_in_any_state_and_shown_by_the_status() -> None:
+    told = (ReasonCount("empty", 3),)
+    async with served(ScriptedModel()) as client:
+        answer = await client.post("/v1/reasons", content=encode(ReasonsCall("me", told)))
+        assert answer.status_code == 204
+        assert decode((await client.get("/v1/status")).content, Status).reasons == told
+        refused = await client.post("/v1/reasons", json={"client": "me", "reasons": [{"reason": 1, "count": 2}]})
+        assert (refused.status_code, refused.json()["kind"]) == (400, "invalid")

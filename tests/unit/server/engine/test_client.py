@@ -1,4 +1,6 @@
 import asyncio
+import os
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -11,7 +13,8 @@ from scripted_engine import Answer, ScriptedEngine, result, step, wait_until
 from lacuna_server.engine.address import Address
 from lacuna_server.engine.client import EngineClient
 from lacuna_server.engine.errors import (
-    EngineError,
+    EngineClosingError,
+    EngineHangsError,
     EngineRefusedError,
     EngineUnreachableError,
     EngineVersionError,
@@ -89,6 +92,31 @@ async def test_refused_after_it_started(engine: ScriptedEngine, address: Address
     assert caught.value.kind == "superseded"
 
 
+async def test_an_engine_that_ends_is_as_good_as_none(engine: ScriptedEngine, address: Address) -> None:
+    closing = Refusal("closing", "The engine ends.")
+    engine.answers.append(Answer(closing, (step(1, [None]),)))
+    async with EngineClient(address) as client:
+        with pytest.raises(EngineClosingError, match="try again"):
+            await fill(client)
+        engine.status = replace(engine.status, state="closing")  # type: ignore[arg-type]  # refuses with it at once
+        with pytest.raises(EngineClosingError, match="try again"):
+            await fill(client)
+    assert issubclass(EngineClosingError, EngineUnreachableError)
+
+
+async def test_an_engine_that_hangs_is_not_one_that_is_missing(
+    socket_path: Path, address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lacuna_server.engine.client.STATUS_SECONDS", 0.05)
+    process = rf" \(process {os.getpid()}\)" if hasattr(socket, "SO_PEERCRED") else ""
+    with socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(str(socket_path))
+        hung.listen()
+        async with EngineClient(address) as client:
+            with pytest.raises(EngineHangsError, match=rf"engine\.sock{process} does not answer; wait a while"):
+                await client.status()
+
+
 async def test_death_in_mid_fill(engine: ScriptedEngine, address: Address) -> None:
     engine.answers.append(Answer(None, (step(1, [None]),)))
     async with EngineClient(address) as client:
@@ -145,7 +173,7 @@ async def test_something_else_answers() -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with EngineClient(Address.parse(f"http://127.0.0.1:{port}")) as client:
-            with pytest.raises(EngineError, match="is no engine of Lacuna"):
+            with pytest.raises(EngineUnreachableError, match="is no engine of Lacuna"):
                 await client.status()
 
 

@@ -18,8 +18,8 @@ def leave_dead_socket(path: Path) -> None:
 
 
 def end(listener: Listener) -> None:
-    listener.socket.close()
     listener.remove()
+    listener.socket.close()
 
 
 def test_a_socket_is_private_and_is_removed(socket_path: Path) -> None:
@@ -98,7 +98,13 @@ def test_other_machines_need_a_token() -> None:
 
 def test_where_one_cannot_listen() -> None:
     taken = listen_on_port("127.0.0.1", 0, with_tls=False, with_token=False)
-    for host, port in (("127.0.0.1", taken.socket.getsockname()[1]), ("192.0.2.1", 0), ("", 0), ("no such host", 0)):
+    for host, port in (
+        ("127.0.0.1", taken.socket.getsockname()[1]),
+        ("192.0.2.1", 0),
+        ("", 0),
+        ("no such host", 0),
+        ("a..b", 0),
+    ):
         with pytest.raises(UserError, match=f"Cannot listen at {host}, port {port}: "):
             listen_on_port(host, port, with_tls=False, with_token=True)
     end(taken)

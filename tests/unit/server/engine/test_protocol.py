@@ -26,17 +26,32 @@ CALLS = st.builds(
     language=TEXT,
     client=TEXT,
     document=TEXT,
-    max_tokens=st.integers(8, 4096),
+    max_tokens=st.integers(8, 512),
     max_lines=st.none() | st.integers(1, 10**9),
     num_candidates=st.integers(1, 64),
     deadline_ms=st.none() | st.floats(0, 1e9),
     seed=st.integers(0, 2**63 - 1),
     draft=st.none() | st.tuples(st.lists(st.none() | TEXT, max_size=8).map(tuple)),
     steps=st.booleans(),
+    syntax=st.booleans(),
+)
+OBEYING = st.builds(
+    FillCall,
+    segments=st.just(("", "", "")),
+    constraints=st.none()
+    | st.tuples(*2 * [st.none() | st.dictionaries(TEXT, st.none() | TEXT | st.floats(0, 1) | st.lists(TEXT))]),
 )
 
 
-@given(CALLS)
+def nested(depth: int) -> dict[str, Any]:
+    """An object of so many levels."""
+    document: dict[str, Any] = {}
+    for _ in range(depth - 1):
+        document = {"not": document}
+    return document
+
+
+@given(CALLS | OBEYING)
 def test_calls_come_over_unchanged(call: FillCall) -> None:
     assert decode(encode(call), FillCall) == call
     assert b"\n" not in encode(call)
@@ -76,6 +91,8 @@ def test_events_tell_what_they_are(event: Any) -> None:
         ({"max_tokens": 4097}, "max_tokens must be between 1 and 4096, not 4097."),
         ({"max_lines": 0}, "max_lines must be at least 1, not 0."),
         ({"num_candidates": 65}, "num_candidates must be between 1 and 64, not 65."),
+        ({"num_candidates": 64, "max_tokens": 513}, "x gaps may be 32768, not 32832; ask for fewer of them."),
+        ({"segments": ["a"] * 10, "max_tokens": 4096}, "x gaps may be 32768, not 36864; ask for fewer of them."),
         ({"seed": -1}, "seed must be between 0 and 9223372036854775807, not -1."),
         ({"deadline_ms": -0.5}, "deadline_ms must be at least 0, not -0.5."),
         ({"deadline_ms": "5"}, "must be a finite number @ FillCall.deadline_ms"),
@@ -89,6 +106,17 @@ def test_events_tell_what_they_are(event: Any) -> None:
         ({"draft": ["ab"]}, "must be a list @ FillCall.draft[0]"),
         ({"draft": [[1]]}, "must be a string @ FillCall.draft[0][0]"),
         ({"max_tokens": 1, "draft": [["a", "b"]]}, "the length of a draft must be between 0 and 1, not 2."),
+        ({"syntax": 1}, "must be true or false @ FillCall.syntax"),
+        ({"constraints": {}}, "must be a list @ FillCall.constraints"),
+        ({"constraints": []}, "the number of constraints must be between 1 and 1, not 0."),
+        ({"constraints": ["[0-9]"]}, "must be an object @ FillCall.constraints[0]"),
+        ({"constraints": [[]]}, "must be an object @ FillCall.constraints[0]"),
+        ({"constraints": [{"regex": "\ud800"}]}, "holds half of a surrogate pair @ FillCall.constraints[0]"),
+        ({"constraints": [{"a": [{"\ud800": 1}]}]}, "holds half of a surrogate pair @ FillCall.constraints[0]"),
+        ({"constraints": [{"schema": {"minimum": float("nan")}}]}, "must be a finite number @ FillCall.constraints[0]"),
+        ({"constraints": [nested(101)]}, "must not be nested more than 100 levels deep @ FillCall.constraints[0]"),
+        ({"constraints": [{}], "max_lines": 1}, "A call with constraints can have neither a draft nor max_lines."),
+        ({"constraints": [{}], "draft": [["a"]]}, "A call with constraints can have neither a draft nor max_lines."),
         ({"temperature": 1}, "unknown field 'temperature' @ FillCall"),
     ],
 )
@@ -107,7 +135,10 @@ def test_what_is_no_call_is_a_value_error(data: bytes | str) -> None:
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
-        lambda values: st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(["segments", "draft"]), values),
+        lambda values: (
+            st.lists(values, max_size=3)
+            | st.dictionaries(st.sampled_from(["segments", "draft", "constraints"]), values)
+        ),
     )
 )
 def test_any_json_is_a_call_or_a_value_error(document: Any) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from scripted_engine import result
@@ -14,6 +15,7 @@ from lacuna_server.engine.scheduler import (
     MAX_QUEUED,
     MAX_QUEUED_OF_CLIENT,
     SUPERSEDED,
+    TOO_LATE,
     Scheduler,
     Turn,
 )
@@ -161,12 +163,23 @@ async def test_the_deadline_counts_from_the_arrival() -> None:
             await until_it_has_begun(model, "a/1")
             model.allow()
             await events(late)
-        with scheduler.enter(fill_call("b/1", deadline_ms=0)) as hopeless:
-            await events(hopeless)
-    _, late_call, hopeless_call = model.began
-    assert isinstance(late_call, FillCall) and isinstance(hopeless_call, FillCall)
+    _, late_call = model.began
+    assert isinstance(late_call, FillCall)
     assert late_call.deadline_ms == 1e6 - results[1].queue_ms < 1e6
-    assert hopeless_call.deadline_ms == 0
+
+
+async def test_a_call_whose_time_ran_out_while_it_waited_costs_no_step() -> None:
+    model = ScriptedModel()
+    scheduler, results = scheduler_of(model)
+    async with running(scheduler):
+        with scheduler.enter(fill_call("a/1")), scheduler.enter(fill_call("b/1", deadline_ms=1)) as late:
+            await until_it_has_begun(model, "a/1")
+            await asyncio.sleep(0.01)
+            model.allow()
+            (end,) = await events(late)
+    assert [name_of(call) for call in model.began] == ["a/1"]
+    assert end == results[1] == replace(TOO_LATE, queue_ms=results[1].queue_ms, total_ms=results[1].queue_ms)
+    assert results[1].queue_ms > 1
 
 
 async def test_the_queue_is_bounded_but_the_latest_always_gets_in() -> None:

@@ -1,10 +1,12 @@
 import asyncio
 import logging
+import math
 import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -22,7 +24,7 @@ from lacuna_server.engine.protocol import (
     decode_event,
     encode,
 )
-from lacuna_server.engine.service import Service, ServiceOptions, Tls
+from lacuna_server.engine.service import Service, ServiceOptions, Tls, serve
 from lacuna_server.errors import UserError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Unix sockets")
@@ -150,6 +152,25 @@ async def test_it_ends_when_it_cannot_be_found(socket_path: Path) -> None:
     async with running(socket_path) as engine:
         socket_path.unlink()
         await engine.ended()
+
+
+def test_the_socket_is_removed_once_and_while_it_is_open(socket_path: Path) -> None:
+    """By what it is known once closed, the socket of a successor may be known."""
+    listener = listen_on_socket(socket_path)
+    was_open: list[bool] = []
+
+    def remove() -> None:
+        was_open.append(listener.socket.fileno() != -1)
+        listener.remove()
+
+    serve(ScriptedModel(), replace(listener, remove=remove), ServiceOptions(idle_minutes=1e-9))
+    assert was_open == [True]
+    assert listener.socket.fileno() == -1
+    assert not socket_path.exists()
+
+
+def test_without_a_limit_idling_is_no_end() -> None:
+    assert ServiceOptions().idle_minutes == math.inf
 
 
 @pytest.mark.parametrize("names", [("missing", "missing"), ("text", "text")])

@@ -1,8 +1,10 @@
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -117,18 +119,50 @@ async def test_a_draft_is_where_the_model_begins(worker: Worker) -> None:
     assert "".join(token.text or "?" for token in first[0].gaps[0]) == "left + right"
 
 
-@pytest.mark.parametrize(
-    "call",
-    [
-        FillCall(("", "between " * 10_000, "")),
-        FillCall(("", ""), max_tokens=2, draft=(("many words in one", None),)),
-    ],
-)
-async def test_what_the_model_cannot_take_is_refused(worker: Worker, call: FillCall) -> None:
+async def test_what_the_model_cannot_take_is_refused(worker: Worker) -> None:
+    call = FillCall(("", ""), max_tokens=2, draft=(("many words in one", None),))
     with pytest.raises(RefusedError) as error:
         await fill(worker, call)
     assert error.value.refusal.kind == "invalid"
     assert (await fill(worker, CALL)).fills
+
+
+async def test_every_gap_obeys_its_own_constraint(worker: Worker) -> None:
+    constraints = ({"choice": ["red", "green"]}, None, {"regex": "[0-9]{4}", "before": "20", "after": ""})
+    call = FillCall(("colour = ", "\nname = ", "\nyear = 20", "\n"), "python", max_tokens=8, constraints=constraints)
+    result = await fill(worker, call)
+    for each in result.fills:
+        assert each.texts[0] in ("red", "green")
+        assert re.fullmatch("[0-9]{2}", each.texts[2])
+
+
+@pytest.mark.parametrize(
+    ("constraint", "message"),
+    [
+        ({}, 'A constraint has one of "regex"'),
+        ({"regex": 5}, 'A constraint has one of "regex"'),
+        ({"regex": "a", "choice": ["a"]}, 'A constraint has one of "regex"'),
+        ({"regex": "(a"}, "(a is not a regular expression"),
+        ({"preset": "a"}, "There is no preset 'a'"),
+        ({"schema": {"items": {"multipleOf": 3}}}, "JSON Schema, #/items/multipleOf: the keyword 'multipleOf'"),
+        ({"regex": "a+", "before": "b"}, "Nothing that the format allows begins with 'b'."),
+        ({"regex": "a{20}b{20}"}, "fits into 8 tokens"),
+    ],
+)
+async def test_a_constraint_that_cannot_be_met_is_refused(
+    worker: Worker, constraint: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RefusedError) as error:
+        await fill(worker, FillCall(CALL.segments, "python", max_tokens=8, constraints=(constraint,)))
+    assert error.value.refusal.kind == "invalid"
+    assert message in error.value.refusal.message
+    assert (await fill(worker, CALL)).fills
+
+
+async def test_syntax_is_judged_if_that_is_asked_for(worker: Worker) -> None:
+    assert {each.valid for each in (await fill(worker, CALL)).fills} == {None}
+    judged = await fill(worker, FillCall(CALL.segments, "python", max_tokens=8, syntax=True))
+    assert judged.fills[0].valid is True
 
 
 async def test_too_little_memory_is_explained_and_survived(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +180,11 @@ async def test_too_little_memory_is_explained_and_survived(worker: Worker, monke
 @pytest.mark.parametrize(
     ("checkpoint", "device", "message"),
     [
-        (Path("nowhere"), "cpu", "There is no checkpoint directory nowhere."),
+        (
+            Path("nowhere"),
+            "cpu",
+            "There is no checkpoint directory nowhere; name one that exists, or none for the embedded model.",
+        ),
         (None, "warp", "There is no device called 'warp'; try auto, cpu or cuda."),
     ],
 )

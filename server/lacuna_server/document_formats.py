@@ -1,0 +1,64 @@
+"""Which format a document gives to a place in it, by the JSON Schema that it names or that the settings map it to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lacuna_server.documents import OpenDocument
+from lacuna_server.formats.files import local_path
+from lacuna_server.formats.places import place_at
+from lacuna_server.formats.subschemas import subschema_at
+from lacuna_server.ignore.patterns import Patterns
+from lacuna_server.mirror import Window
+from lacuna_server.session import Session
+
+MAX_CHARACTERS = 300_000
+"""Of a document that is looked at."""
+
+MAX_SCHEMA_CHARACTERS = 20_000
+"""Of what a schema says about a value; for more of it an engine would take longer than anybody waits for a value."""
+
+
+def format_at(session: Session, document: OpenDocument, window: Window, gap: tuple[int, int]) -> dict[str, Any] | None:
+    """The constraint on what belongs into a gap; None where nothing says it.
+
+    A schema that the document names by a path prevails over the settings. Files that are to be left alone are not read.
+
+    Args:
+        session: with the settings.
+        document: with the gap.
+        window: the part of it that is looked at.
+        gap: offsets in the window, (start, end).
+    """
+    if document.language != "json" or window.first_line > 0 or len(window.text) > MAX_CHARACTERS:
+        return None
+    mapped = _mapped_schema(session, document)
+    if mapped is None and '"$schema"' not in window.text:
+        return None
+    place = place_at(window.text, *gap)
+    if place is None:
+        return None
+    path = _named_schema(document, place.reference) or mapped
+    if path is None or session.ignore.reason(path) is not None:
+        return None
+    schema = subschema_at(session.schemas.read(path), place.steps)
+    if schema is None or len(json.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
+        return None
+    return {"schema": schema, "before": place.before, "after": place.after}
+
+
+def _named_schema(document: OpenDocument, reference: str) -> Path | None:
+    path = document.path
+    return None if path is None or not reference else local_path(reference, path.parent)
+
+
+def _mapped_schema(session: Session, document: OpenDocument) -> Path | None:
+    """The schema of the first pattern in the settings that a document's place in its workspace folder matches."""
+    path, folder = document.path, session.folder_of(document)
+    if path is None or folder is None:
+        return None
+    parts = path.relative_to(folder).parts
+    for pattern, schema in session.settings.schemas.items():
+        if Patterns([pattern]).exclude(parts):
+            return local_path(schema, folder)
+    return None
