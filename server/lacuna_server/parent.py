@@ -10,13 +10,16 @@ ORPHANED = 1
 """Our exit code then."""
 
 
-async def end_with(process_id: int) -> None:
-    """Waits for a process to end, and ends ours. On Windows the pipe between both, which breaks, has to do.
+def is_seen(process_id: int) -> bool:
+    """Whether a process can be waited for. On Windows the pipe between it and us, which breaks, has to do.
 
-    So it has for a process that we do not see: an editor outside of our container tells a number that means nothing.
+    So it has for one that we do not see: an editor outside of our container tells a number that means nothing.
     """
-    if sys.platform == "win32" or not _is_alive(process_id):
-        return
+    return sys.platform != "win32" and _is_alive(process_id)
+
+
+async def end_with(process_id: int) -> None:
+    """Waits for a process that was seen to end, and ends ours."""
     while _is_alive(process_id):
         await asyncio.sleep(LOOK_SECONDS)
     os._exit(ORPHANED)  # in the proper way, we would wait for a thread that reads what nobody will write

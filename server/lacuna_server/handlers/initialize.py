@@ -5,7 +5,7 @@ import asyncio
 from lsprotocol import types
 
 from lacuna_server.documents import path_of
-from lacuna_server.parent import end_with
+from lacuna_server.parent import end_with, is_seen
 from lacuna_server.session import Session
 from lacuna_server.settings import SECTION
 
@@ -19,7 +19,7 @@ def initialize(session: Session, params: types.InitializeParams) -> None:
     uris = [folder.uri for folder in params.workspace_folders] if params.workspace_folders else root
     session.folders = {uri: path_of(uri) for uri in uris}
     session.read_settings()
-    if params.process_id is not None:
+    if params.process_id is not None and is_seen(params.process_id):
         session.keep(end_with(params.process_id))
 
 

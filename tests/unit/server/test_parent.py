@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from lacuna_server.parent import end_with
+from lacuna_server.parent import ORPHANED, end_with, is_seen
 
 
 def process_that_has_ended() -> int:
@@ -14,8 +14,17 @@ def process_that_has_ended() -> int:
 
 
 @pytest.mark.parametrize("process_id", [process_that_has_ended(), 2**31, 2**70])
-async def test_a_process_that_is_not_seen_is_not_waited_for(process_id: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_is_not_there_is_not_seen(process_id: int) -> None:
+    assert not is_seen(process_id)
+
+
+async def test_one_that_ends_before_it_is_waited_for_ends_us_too(monkeypatch: pytest.MonkeyPatch) -> None:
     ends: list[int] = []
     monkeypatch.setattr(os, "_exit", ends.append)
-    await end_with(process_id)
-    assert ends == []
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        assert is_seen(process.pid) == (sys.platform != "win32")
+        waiting = end_with(process.pid)
+        process.kill()
+        process.wait()
+        await waiting
+    assert ends == [ORPHANED]
