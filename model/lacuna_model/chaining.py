@@ -20,8 +20,11 @@ from lacuna_model.tokenizer import Tokenizer
 USEFUL_SLOTS = 12
 """Slots that each gap must get for a canvas to be shared: most rests of a line are no longer."""
 
-Run = Callable[[InfillRequest, Callable[[], bool]], Generator[DenoisingStep, None, InfillResult]]
-"""Fills all gaps of a request in one canvas."""
+Steps = Generator[DenoisingStep, None, InfillResult]
+"""A request being filled, step by step."""
+
+Run = Callable[[InfillRequest, Callable[[], bool]], Steps]
+"""Begins to fill a request; the second argument is asked whether it is cancelled."""
 
 _WORST_FIRST: tuple[StopReason, ...] = ("cancelled", "deadline", "max_steps", "stable")
 
@@ -60,9 +63,7 @@ def group_gaps(
     return groups
 
 
-def run_chain(
-    run: Run, request: InfillRequest, groups: Sequence[range], cancelled: Callable[[], bool]
-) -> Generator[DenoisingStep, None, InfillResult]:
+def run_chain(run: Run, request: InfillRequest, groups: Sequence[range], cancelled: Callable[[], bool]) -> Steps:
     """Fills group after group, from left to right, and yields all gaps after every step; later ones have no slots yet.
 
     Every group gets an equal share of the time and of the denoising steps that are left; a group that nothing is left
@@ -147,9 +148,7 @@ def _share(options: InfillOptions, num_groups_left: int, elapsed_ms: float, num_
     return replace(options, deadline_ms=deadline_ms, max_forwards=max_forwards)
 
 
-def _among_all(
-    steps: Generator[DenoisingStep, None, InfillResult], best: Sequence[Fill], num_steps: int, num_gaps: int
-) -> Generator[DenoisingStep, None, InfillResult]:
+def _among_all(steps: Steps, best: Sequence[Fill], num_steps: int, num_gaps: int) -> Steps:
     """Shows a group's steps together with the gaps before and behind it."""
     before = [tuple(Slot(token.text, token.confidence) for token in gap) for fill in best for gap in fill.tokens]
     while True:

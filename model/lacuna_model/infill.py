@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from lacuna_model.chaining import group_gaps, run_chain
+from lacuna_model.chaining import Steps, group_gaps, run_chain
 from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
 from lacuna_model.constraints.building import AutomatonBuilder
@@ -23,7 +23,7 @@ from lacuna_model.result import DenoisingStep, Fill, InfillResult
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.lengths import length_hypotheses
 from lacuna_model.sampling.sampler import Sampler
-from lacuna_model.syntax_rounds import Steps, run_with_syntax
+from lacuna_model.syntax_rounds import run_with_syntax
 from lacuna_model.tally import Tally
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser

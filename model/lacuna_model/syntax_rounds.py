@@ -1,19 +1,15 @@
 """Fills that keep a program's syntax: ask, judge, and let the denoiser correct what is wrong, for a few rounds."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, islice
 
+from lacuna_model.chaining import Run, Steps
 from lacuna_model.constraints.syntax import Fault, SyntaxCheck
 from lacuna_model.errors import InputError
 from lacuna_model.request import InfillRequest
-from lacuna_model.result import DenoisingStep, Fill, InfillResult, Timing, Token
-
-Steps = Generator[DenoisingStep, None, InfillResult]
-"""A request being filled, as `Infiller.run` does it."""
-
-Run = Callable[[InfillRequest, Callable[[], bool]], Steps]
+from lacuna_model.result import Fill, InfillResult, Timing, Token
 
 NUM_CANDIDATES = 4
 """Fills of each round, of which one has to parse."""

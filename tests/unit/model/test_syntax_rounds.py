@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lacuna_model.chaining import Steps
 from lacuna_model.config import GenerationConfig
 from lacuna_model.constraints.kinds import Choice
 from lacuna_model.constraints.syntax import SyntaxCheck
@@ -15,7 +16,7 @@ from lacuna_model.evaluation.syntax_comparison import compare_syntax
 from lacuna_model.infill import Infiller, never
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, StopReason, Timing, Token
-from lacuna_model.syntax_rounds import NUM_CANDIDATES, NUM_CORRECTIONS, Steps, run_with_syntax
+from lacuna_model.syntax_rounds import NUM_CANDIDATES, NUM_CORRECTIONS, run_with_syntax
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
 
