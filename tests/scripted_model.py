@@ -51,6 +51,9 @@ class ScriptedModel:
                 emit(step(number, [call.document]))
         return result(*[call.document] * (len(call.segments) - 1))
 
+    async def prepare(self, call: FillCall) -> None:
+        """Needs nothing."""
+
     async def warm(self, call: WarmCall) -> None:
         self.began.append(call)
         await self._step()

@@ -23,19 +23,21 @@ from lacuna_server.handlers.feedback import accepted, rejected, shown
 from lacuna_server.handlers.fill import fill_marked_gaps, fill_selection
 from lacuna_server.handlers.initialize import initialize, initialized
 from lacuna_server.handlers.inline_completion import inline_completion
+from lacuna_server.handlers.replay import replay
 from lacuna_server.handlers.snippet import snippet
 from lacuna_server.handlers.workspace import did_change_folders, did_change_watched_files
+from lacuna_server.message_json import read_params, register_messages
 from lacuna_server.messages import (
     AlternativesParams,
     CompleteParams,
     FeedbackParams,
     FillGapsParams,
     FillSelectionParams,
+    ReplayParams,
     SnippetParams,
-    read_params,
-    register_messages,
 )
 from lacuna_server.session import Session
+from lacuna_server.triggers import MENU_TRIGGERS
 from lacuna_server.wire import Protocol, make_converter
 
 logger = logging.getLogger(__name__)
@@ -62,6 +64,7 @@ METHODS: dict[str, tuple[Handler, type | None]] = {
     "fillSelection": (fill_selection, FillSelectionParams),
     "fillGaps": (fill_marked_gaps, FillGapsParams),
     "snippet": (snippet, SnippetParams),
+    "replay": (replay, ReplayParams),
     "status": (status, None),
     "restartEngine": (restart_engine, None),
     "shown": (shown, FeedbackParams),
@@ -104,7 +107,9 @@ def create_server() -> LacunaServer:
     def on_initialize(params: types.InitializeParams) -> None:
         initialize(session, params)
         if session.settings.completion:
-            server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions())(partial(completion, session))
+            server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(MENU_TRIGGERS))(
+                partial(completion, session)
+            )
 
     @server.feature(types.INITIALIZED)
     async def on_initialized(params: types.InitializedParams) -> None:
@@ -123,7 +128,8 @@ def _reading(server: LacunaServer, handler: Handler, kind: type | None) -> Calla
     """A handler that takes its parameters as JSON."""
 
     async def call(params: Any = None) -> Any:
-        arguments = () if kind is None else (read_params(server.protocol.converter, params, kind),)
+        said = {} if params is None else params
+        arguments = () if kind is None else (read_params(server.protocol.converter, said, kind),)
         result = handler(server.session, *arguments)
         return await result if inspect.isawaitable(result) else result
 

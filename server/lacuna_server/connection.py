@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from lacuna_server.engine.protocol import FillCall, ReasonsCall, RefusalKind, Re
 from lacuna_server.errors import UserError
 from lacuna_server.messages import Condition
 from lacuna_server.reasons import Reason
+from lacuna_server.replays import PastFill, Recording, Replays
 from lacuna_server.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -41,11 +43,13 @@ class Connection:
     Attributes:
         condition: what the editor was told last.
         status: what the engine told last; None before it did.
+        replays: how the last fills came about, for an editor that can show it.
     """
 
     def __init__(self, editor: Editor) -> None:
         self.condition = Condition("loading")
         self.status: Status | None = None
+        self.replays = Replays()
         self._editor = editor
         self._settings: EngineSettings | None = None
         self._keeper: EngineKeeper | None = None
@@ -92,11 +96,15 @@ class Connection:
             return Reason.ENGINE_LOADING if self.condition.state == "loading" else Reason.ENGINE_DOWN
         self._num_filling += 1
         self._tell(Condition("filling"))
+        call, recording = replace(call, steps=self._editor.takes_replays), Recording()
         try:
             async with aclosing(self._client.fill(call)) as events:
                 async for event in events:
                     if isinstance(event, ResultEvent):
+                        if call.steps and event.fills:
+                            self.replays.keep(PastFill(call, tuple(recording.steps), event))
                         return event
+                    recording.add(event)
             return Reason.ENGINE_ERROR
         except EngineRefusedError as error:
             if error.kind == "invalid" and call.constraints is not None:

@@ -58,7 +58,7 @@ def _mapped_schema(session: Session, document: OpenDocument) -> Path | None:
     if path is None or folder is None:
         return None
     parts = path.relative_to(folder).parts
-    for pattern, schema in session.settings.schemas.items():
+    for pattern, schema in session.settings_of(document).schemas.items():
         if Patterns([pattern]).exclude(parts):
             return local_path(schema, folder)
     return None

@@ -7,10 +7,8 @@ from urllib.parse import unquote, urlsplit
 
 from pygls.uris import to_fs_path
 
-from lacuna_server.languages import LANGUAGES, TEXT, language_of
+from lacuna_server.languages import language_of
 from lacuna_server.mirror import Point, Text, Window
-
-_LANGUAGE_OF_ID = {"javascriptreact": "javascript", "typescriptreact": "typescript", "jsonc": "json"}
 
 STEP = 1_000
 LINES_BEFORE = 4 * STEP
@@ -57,10 +55,19 @@ class OpenDocument:
         return blake2b(self.uri.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     @property
+    def edit_key(self) -> str:
+        """What the engine is told for edits: they do not supersede what is asked for at the cursor."""
+        return f"{self.key}#edit"
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """All that the engine is told in place of the URI."""
+        return self.key, self.edit_key
+
+    @property
     def language(self) -> str:
         """Its language, as the model calls it."""
-        known = _LANGUAGE_OF_ID.get(self.language_id, self.language_id)
-        return known if known in LANGUAGES and known != TEXT else language_of(self.name)
+        return language_of(self.name, self.language_id)
 
     def around(self, line: int) -> Window:
         """The lines around a line, all of them in a document of usual size.

@@ -13,6 +13,7 @@ from pygls.lsp.server import LanguageServer
 
 from lacuna_server.messages import Condition
 from lacuna_server.mirror import Encoding
+from lacuna_server.triggers import MENU_TRIGGERS
 
 STATUS = "lacuna/status"
 
@@ -49,6 +50,11 @@ class Editor:
         """Whether what it inserts may be a snippet."""
         return self.takes_snippet_edits or self._can("text_document.completion.completion_item.snippet_support")
 
+    @property
+    def takes_replays(self) -> bool:
+        """Whether it may ask how a fill came about, so that every step has to be known."""
+        return self._can_do_ours("replay")
+
     def show(self, message: str, kind: types.MessageType) -> None:
         """Opens a message that the user cannot overlook."""
         self._server.window_show_message(types.ShowMessageParams(kind, message))
@@ -59,18 +65,19 @@ class Editor:
 
     def tell(self, condition: Condition) -> None:
         """Sends our status."""
-        experimental = self._server.client_capabilities.experimental
-        ours = experimental.get("lacuna") if isinstance(experimental, dict) else None
-        if isinstance(ours, dict) and ours.get("status") is True:
+        if self._can_do_ours("status"):
             self._server.protocol.notify(STATUS, condition)
 
-    async def settings(self, section: str) -> Any:
-        """Asks for a section of the settings; None where the editor only sends them by itself."""
+    async def settings(self, section: str, folders: Sequence[str]) -> list[Any] | None:
+        """Asks for a section of the settings: those of the window, then those of each folder, by its URI.
+
+        None where the editor only sends them by itself.
+        """
         if not self._can("workspace.configuration"):
             return None
-        params = types.ConfigurationParams([types.ConfigurationItem(section=section)])
-        answer = await _in_time(self._server.workspace_configuration_async(params))
-        return answer[0] if isinstance(answer, list | tuple) and answer else None
+        items = [types.ConfigurationItem(scope_uri=uri, section=section) for uri in (None, *folders)]
+        answer = await _in_time(self._server.workspace_configuration_async(types.ConfigurationParams(items)))
+        return list(answer) if isinstance(answer, list | tuple) and len(answer) == len(items) else None
 
     async def follow_settings(self, section: str) -> None:
         """Asks to be told when a section of the settings changes."""
@@ -100,7 +107,7 @@ class Editor:
         self._offers = wanted
         method = types.TEXT_DOCUMENT_COMPLETION
         if wanted:
-            await self._register(method, types.CompletionRegistrationOptions())
+            await self._register(method, types.CompletionRegistrationOptions(trigger_characters=MENU_TRIGGERS))
         else:
             unregistration = types.UnregistrationParams([types.Unregistration(method, method)])
             await _in_time(self._server.client_unregister_capability_async(unregistration))
@@ -119,6 +126,12 @@ class Editor:
 
     def _can(self, capability: str) -> bool:
         return bool(get_capability(self._server.client_capabilities, capability))
+
+    def _can_do_ours(self, capability: str) -> bool:
+        """Whether it says that it knows something that only our clients do."""
+        experimental = self._server.client_capabilities.experimental
+        ours = experimental.get("lacuna") if isinstance(experimental, dict) else None
+        return isinstance(ours, dict) and ours.get(capability) is True
 
 
 class Progress:

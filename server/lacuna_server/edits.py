@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from lsprotocol.types import WorkspaceEdit
-
-from lacuna_server.context import build_context
 from lacuna_server.documents import OpenDocument
-from lacuna_server.engine.protocol import MAX_TOKENS, FillCall
+from lacuna_server.engine.protocol import MAX_TOKENS, MAX_WORK, FillCall
 from lacuna_server.extent import choose_extent
+from lacuna_server.messages import Filled
 from lacuna_server.mirror import Window
-from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.neighbourhood import context_of
 from lacuna_server.neighbours.document import with_line_feeds
 from lacuna_server.reasons import Reason
-from lacuna_server.replies import workspace_edit
+from lacuna_server.replies import gaps_filled
 from lacuna_server.session import Session
+from lacuna_server.suggestion.tokens import aligned
+from lacuna_server.suggestion.values import Value
 
 EDIT = "edit"
 """The channel of edits: what is asked for at the cursor does not supersede them."""
@@ -27,7 +27,7 @@ A very long text gets as many as an engine gives, whatever its length.
 
 async def fill_gaps(
     session: Session, document: OpenDocument, window: Window, gaps: Sequence[tuple[int, int]]
-) -> WorkspaceEdit | Reason:
+) -> Filled | Reason:
     """Fills gaps of a document in one canvas.
 
     Args:
@@ -41,20 +41,13 @@ async def fill_gaps(
     (start, _), (_, end) = gaps[0], gaps[-1]
     block = choose_extent(window.text[:start], window.text[end:], document.language_id, "block")
     longest = max(end - start for start, end in gaps)
-    neighbours = neighbours_of(session, document, window, (start, end))
-    context = build_context(
-        window.text,
-        gaps,
-        language=document.language,
-        path=session.shown_path(document) if neighbours else None,
-        neighbours=neighbours,
-    )
+    context = await context_of(session, document, window, gaps)
     call = FillCall(
         context.segments,
         language=document.language,
         client=session.name,
-        document=f"{document.key}#edit",  # does not supersede what is asked for at the cursor
-        max_tokens=min(max(block.max_tokens, longest // CHARACTERS_A_TOKEN), MAX_TOKENS),
+        document=document.edit_key,
+        max_tokens=min(max(block.max_tokens, longest // CHARACTERS_A_TOKEN), MAX_TOKENS, MAX_WORK // len(gaps)),
     )
     result = await session.connection.fill(call)
     if isinstance(result, Reason):
@@ -63,8 +56,10 @@ async def fill_gaps(
         return Reason.SUPERSEDED
     if not result.fills:
         return Reason.EMPTY
+    best = result.fills[0]
+    texts = map(with_line_feeds, best.texts)
     changes = [
-        (window.point(start), window.point(end), with_line_feeds(text))
-        for (start, end), text in zip(gaps, result.fills[0].texts, strict=True)
+        (window.point(start), window.point(end), Value(text, aligned(text, tokens)))
+        for (start, end), text, tokens in zip(gaps, texts, best.tokens, strict=True)
     ]
-    return workspace_edit(session, document, changes)
+    return gaps_filled(session, document, changes)

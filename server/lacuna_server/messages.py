@@ -10,19 +10,19 @@ parameters as its only argument:
 | `lacuna/fillSelection` | `FillSelectionParams` | `Filled` |
 | `lacuna/fillGaps` | `FillGapsParams` | `Filled` |
 | `lacuna/snippet` | `SnippetParams` | `SnippetMade` |
+| `lacuna/replay` | `ReplayParams` | `Replay` or null |
 | `lacuna/status` | | `Report` |
 | `lacuna/restartEngine` | | null |
 
 Notifications to the server: `lacuna/shown`, `lacuna/accepted` and `lacuna/rejected`, with `FeedbackParams`; to the
-client: `lacuna/status`, with `Condition`, if its capabilities say `experimental: {lacuna: {status: true}}`.
+client: `lacuna/status`, with `Condition`. The client's capabilities say in `experimental: {lacuna: …}` what it knows:
+`status: true` has it told of that, `replay: true` has every denoising step kept for `lacuna/replay`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import cattrs
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from lsprotocol.types import (
     InlineCompletionItem,
     InsertTextFormat,
@@ -31,13 +31,10 @@ from lsprotocol.types import (
     TextDocumentIdentifier,
     WorkspaceEdit,
 )
-from pygls.exceptions import JsonRpcInvalidParams
 
-from lacuna_server.engine.protocol import ReasonCount, Status
+from lacuna_server.engine.protocol import Status, TokenOut
+from lacuna_server.errors import UserError
 from lacuna_server.extent import Wanted
-from lacuna_server.settings import read_length
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,15 @@ class AlternativesParams:
 
 @dataclass(frozen=True, slots=True)
 class FillSelectionParams:
-    """Asks for another text in the place of a range."""
+    """Asks for another text in the place of a range, or of several ranges, which are filled in one canvas."""
 
     text_document: TextDocumentIdentifier
-    range: Range
+    range: Range | None = None
+    ranges: Sequence[Range] | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.range) == bool(self.ranges):
+            raise UserError("give either a range or ranges")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,14 @@ class SnippetParams:
 
     def __post_init__(self) -> None:
         if (self.position is None) == (self.range is None):
-            raise ValueError("give either a position or a range")
+            raise UserError("give either a position or a range")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayParams:
+    """Asks how the last fill came about, of a document or of any."""
+
+    text_document: TextDocumentIdentifier | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +120,31 @@ class Suggested:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A piece of what was filled in that is worth a look.
+
+    Attributes:
+        range: in the document as it is when all was accepted.
+        confidence: mean over its tokens, each of them below .5.
+    """
+
+    range: Range
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Filled:
-    """An edit that fills gaps; or why there is none, as a word for programs and as a sentence for people."""
+    """An edit that fills gaps; or why there is none, as a word for programs and as a sentence for people.
+
+    Attributes:
+        edit: of one document.
+        uncertain: pieces of what it fills in.
+        reason: the word.
+        message: the sentence.
+    """
 
     edit: WorkspaceEdit | None
+    uncertain: Sequence[Uncertain] = ()
     reason: str | None = None
     message: str = ""
 
@@ -136,6 +166,53 @@ class SnippetMade:
     insert_text_format: InsertTextFormat = InsertTextFormat.PlainText
     reason: str | None = None
     message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayStep:
+    """The canvas after a denoising step: the slots of each gap, in which null stands for a masked one.
+
+    Steps count from 1, milliseconds from the beginning of the fill. Of a very long fill some steps are left out.
+    """
+
+    step: int
+    elapsed_ms: float
+    gaps: Sequence[Sequence[TokenOut]]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How a fill came about; the figures are those of `engine.protocol.ResultEvent`.
+
+    Attributes:
+        uri: the document.
+        language: as the model calls it.
+        before: the last lines before the first gap.
+        after: the first lines behind the last gap.
+        segments: the texts between the gaps.
+        steps: that the denoiser took.
+        tokens: of each gap in the best candidate, at the end.
+        texts: what they add up to.
+    """
+
+    uri: str
+    language: str
+    before: str
+    after: str
+    segments: Sequence[str]
+    steps: Sequence[ReplayStep]
+    tokens: Sequence[Sequence[TokenOut]]
+    texts: Sequence[str]
+    stop_reason: str
+    num_steps: int
+    num_forwards: int
+    num_prefix_tokens: int
+    num_cached_tokens: int
+    queue_ms: float
+    encode_ms: float
+    denoise_ms: float
+    rank_ms: float
+    total_ms: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,46 +274,3 @@ class Report:
     reasons: Mapping[str, int]
     problems: Sequence[str]
     tally: Tally
-
-
-_MESSAGES = (
-    CompleteParams,
-    AlternativesParams,
-    FillSelectionParams,
-    FillGapsParams,
-    SnippetParams,
-    FeedbackParams,
-    Suggested,
-    Filled,
-    SnippetMade,
-    Condition,
-    EmptyAnswer,
-    Tally,
-    ReasonCount,
-    Status,
-    Report,
-)
-
-
-def register_messages(converter: cattrs.Converter) -> None:
-    """Teaches a converter our messages."""
-    converter.register_structure_hook(Wanted, lambda value, _: read_length(value))
-    for kind in _MESSAGES:
-        names: Any = {field.name: override(rename=_in_camel_case(field.name)) for field in fields(kind)}
-        converter.register_structure_hook(kind, make_dict_structure_fn(kind, converter, **names))
-        converter.register_unstructure_hook(kind, make_dict_unstructure_fn(kind, converter, **names))
-
-
-def read_params(converter: cattrs.Converter, params: Any, kind: type[T]) -> T:
-    """The parameters of one of our methods. Raises JsonRpcInvalidParams, which says what is wrong with them."""
-    if not isinstance(params, dict):
-        raise JsonRpcInvalidParams("The parameters must be an object.")
-    try:
-        return converter.structure(params, kind)
-    except Exception as error:  # cattrs raises groups of whatever the hooks raise, and some of it as it is
-        raise JsonRpcInvalidParams("; ".join(cattrs.transform_error(error, path="params"))) from error
-
-
-def _in_camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))

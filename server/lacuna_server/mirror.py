@@ -93,11 +93,7 @@ class Text:
 
     def character(self, point: Point, encoding: Encoding) -> int:
         """What an editor counts before a place in its line."""
-        before = self._lines[point.line][: point.column]
-        if before.isascii():
-            return len(before)
-        codec, size = _CODECS[encoding]
-        return len(before.encode(codec, "surrogatepass")) // size
+        return num_units(self._lines[point.line][: point.column], encoding)
 
     def edited(self, start: Point, end: Point, new: str) -> "Text":
         """The text with what lies between two places replaced."""
@@ -121,6 +117,14 @@ class Text:
         """
         text = _SURROGATE.sub("\ufffd", _NEWLINE.sub("\n", "".join(self._lines[first:last])))
         return Window(text, first, (0, *accumulate(map(len, _split(text)[:-1]))))
+
+
+def num_units(text: str, encoding: Encoding) -> int:
+    """What an editor counts in a text without line breaks."""
+    if text.isascii():
+        return len(text)
+    codec, size = _CODECS[encoding]
+    return len(text.encode(codec, "surrogatepass")) // size
 
 
 def _split(text: str) -> list[str]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lacuna_server.context import build_context
 from lacuna_server.delay import next_delay
 from lacuna_server.document_formats import format_at
 from lacuna_server.documents import OpenDocument
@@ -15,7 +14,7 @@ from lacuna_server.engine.protocol import FillCall, FillOut, ResultEvent
 from lacuna_server.extent import Extent, Wanted, choose_extent
 from lacuna_server.logs import content_log
 from lacuna_server.mirror import Point, Window
-from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.neighbourhood import context_of
 from lacuna_server.reasons import Reason
 from lacuna_server.reuse import Found, Kept
 from lacuna_server.session import Session
@@ -104,7 +103,7 @@ def _recalled(session: Session, ask: Ask, view: View, must_be_typed: bool = Fals
         if not ask.automatic:
             return kept.is_final and kept.wanted == ask.wanted
         is_fit = bool(found.typed) or (not must_be_typed and kept.wanted == ask.wanted)
-        return is_fit and kept.suggestion.is_sure(session.settings.min_confidence)
+        return is_fit and kept.suggestion.is_sure(session.settings_of(ask.document).min_confidence)
 
     if ask.num_candidates > 1:
         return None
@@ -123,7 +122,7 @@ def _delay(session: Session, ask: Ask, view: View) -> float:
     """Seconds to wait for the next key, whose request will supersede this one."""
     language = ask.document.language_id
     in_prose = is_prose(language) or scope_at(view.window.text, len(view.prefix), language) is Scope.COMMENT
-    return next_delay(session.pace, base=session.settings.delay_ms / 1000, in_prose=in_prose)
+    return next_delay(session.pace, base=session.settings_of(ask.document).delay_ms / 1000, in_prose=in_prose)
 
 
 async def _values(session: Session, ask: Ask, view: View) -> tuple[Suggestion, ...] | Reason | None:
@@ -141,7 +140,7 @@ async def _values(session: Session, ask: Ask, view: View) -> tuple[Suggestion, .
             constraint,
             key=document.key,
             num_candidates=ask.num_candidates,
-            deadline_ms=session.settings.deadline_ms if ask.automatic else None,
+            deadline_ms=session.settings_of(document).deadline_ms if ask.automatic else None,
         )
     except EngineRefusedError as error:
         logger.info("The schema of a document cannot be used at the cursor; it is filled without.")
@@ -158,7 +157,7 @@ async def _texts(session: Session, ask: Ask, view: View) -> tuple[Suggestion, ..
     result = await _fill(session, ask, view, extent)
     if isinstance(result, Reason):
         return result
-    indentation = indentation_of(view.window.text)
+    indentation = indentation_of(view.window.text, ask.document.language_id)
 
     def judge(fill: FillOut) -> Suggestion | Reason:
         return suggestion_of(
@@ -176,20 +175,13 @@ async def _texts(session: Session, ask: Ask, view: View) -> tuple[Suggestion, ..
 
 def _least(session: Session, ask: Ask) -> float:
     """The confidence that a suggestion must have."""
-    return session.settings.min_confidence if ask.automatic else 0.0
+    return session.settings_of(ask.document).min_confidence if ask.automatic else 0.0
 
 
 async def _fill(session: Session, ask: Ask, view: View, extent: Extent) -> ResultEvent | Reason:
     """Asks the engine."""
-    document, gap = ask.document, (len(view.prefix), len(view.prefix))
-    neighbours = neighbours_of(session, document, view.window, gap)
-    context = build_context(
-        view.window.text,
-        [gap],
-        language=document.language,
-        path=session.shown_path(document) if neighbours else None,
-        neighbours=neighbours,
-    )
+    document, cursor = ask.document, len(view.prefix)
+    context = await context_of(session, document, view.window, [(cursor, cursor)])
     draft = session.memory.draft(document.uri, view.prefix, view.suffix)
     call = FillCall(
         context.segments,
@@ -199,7 +191,7 @@ async def _fill(session: Session, ask: Ask, view: View, extent: Extent) -> Resul
         max_tokens=max(extent.max_tokens, 0 if draft is None else len(draft)),
         max_lines=extent.max_lines,
         num_candidates=ask.num_candidates,
-        deadline_ms=session.settings.deadline_ms if ask.automatic else None,
+        deadline_ms=session.settings_of(document).deadline_ms if ask.automatic else None,
         draft=None if draft is None else (draft,),
     )
     content_log.debug("Asked behind %r.", view.prefix[-80:])

@@ -6,12 +6,15 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lacuna_server.documents import OpenDocument
-from lacuna_server.messages import SnippetMade
+from lacuna_server.engine.protocol import TokenOut
+from lacuna_server.messages import Filled, SnippetMade
 from lacuna_server.mirror import Encoding, Point, Text
 from lacuna_server.pipeline import View
 from lacuna_server.session import Session
 from lacuna_server.suggestion import Suggestion
+from lacuna_server.suggestion.tokens import text_of
 from lacuna_server.suggestion.values import Value
+from lacuna_server.uncertainty import uncertain_after
 
 ACCEPTED_COMMAND = "lacuna.accepted"
 
@@ -38,16 +41,19 @@ def range_of(text: Text, start: Point, end: Point, encoding: Encoding) -> types.
 
 
 def inline_item(
-    session: Session, document: OpenDocument, start: Point, end: Point, text: str
+    session: Session, document: OpenDocument, start: Point, end: Point, tokens: Sequence[TokenOut]
 ) -> types.InlineCompletionItem:
-    """A text as ghost text in the place of a range. A client runs its command once all of it was accepted.
+    """Tokens as ghost text in the place of a range. A client runs its command once all of it was accepted.
 
     Its lines end at line feeds: editors split it there, and save a document with the line breaks that it has.
     """
-    accepted = {"textDocument": {"uri": document.uri}, "length": len(text)}
+    text, encoding = text_of(tokens), session.editor.encoding
+    span = range_of(document.text, start, end, encoding)
+    uncertain = uncertain_after([(span, tokens)], encoding)
+    accepted = {"textDocument": {"uri": document.uri}, "length": len(text), "uncertain": uncertain}
     return types.InlineCompletionItem(
         insert_text=text,
-        range=range_of(document.text, start, end, session.editor.encoding),
+        range=span,
         command=types.Command("Suggestion accepted", ACCEPTED_COMMAND, arguments=[accepted]),
     )
 
@@ -57,7 +63,7 @@ def inline_items(
 ) -> list[types.InlineCompletionItem]:
     """Suggestions as ghost text."""
     return [
-        inline_item(session, document, view.window.point(found.start), view.window.point(found.end), found.insert_text)
+        inline_item(session, document, view.window.point(found.start), view.window.point(found.end), found.tokens)
         for found in suggestions
     ]
 
@@ -74,6 +80,14 @@ def workspace_edit(
     if session.editor.takes_versioned_edits:
         return _versioned_edit(document, edits)
     return types.WorkspaceEdit(changes={document.uri: edits})
+
+
+def gaps_filled(session: Session, document: OpenDocument, changes: Sequence[tuple[Point, Point, Value]]) -> Filled:
+    """Values in the places of ranges, which are in order."""
+    encoding = session.editor.encoding
+    edit = workspace_edit(session, document, [(start, end, value.text) for start, end, value in changes])
+    filled = ((range_of(document.text, start, end, encoding), value.tokens) for start, end, value in changes)
+    return Filled(edit, uncertain_after(filled, encoding))
 
 
 def snippet_made(

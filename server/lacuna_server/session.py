@@ -4,8 +4,10 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from posixpath import join
 from typing import Any, TypeVar, cast
@@ -55,9 +57,10 @@ class Session:
         editor: whom we serve.
         name: of this server among the clients of the engine.
         connection: to the engine.
-        settings: as they are now.
+        settings: of the window, as they are now.
         problems: settings that could not be used.
         initial_settings: JSON that came with `initialize`; other settings prevail over it.
+        sent_settings: JSON that the editor sent of its own accord; what it tells when asked prevails over it.
         folders: of the workspace, by URI; None for what is no folder on this machine.
         documents: that are open, by URI.
         edits: the last places that were changed, by URI and line, oldest first.
@@ -69,6 +72,7 @@ class Session:
         schemas: that documents obey.
         empty_answers: the last requests that brought nothing.
         reasons: how many requests brought nothing, by reason.
+        searching: the thread in which neighbours are looked for.
     """
 
     def __init__(self, editor: Editor) -> None:
@@ -78,6 +82,7 @@ class Session:
         self.settings = Settings()
         self.problems: tuple[str, ...] = ()
         self.initial_settings: Any = None
+        self.sent_settings: Any = None
         self.folders: dict[str, Path | None] = {}
         self.documents: dict[str, OpenDocument] = {}
         self.edits: deque[tuple[str, int]] = deque(maxlen=MAX_EDITS)
@@ -89,33 +94,49 @@ class Session:
         self.schemas = SchemaFiles()
         self.empty_answers: deque[EmptyAnswer] = deque(maxlen=MAX_EMPTY_ANSWERS)
         self.reasons: Counter[str] = Counter()
+        self.searching = ThreadPoolExecutor(1, thread_name_prefix="neighbours")
+        self._settings_of_folders: dict[Path, Settings] = {}
         self._running: dict[tuple[str, str], _Running] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._telling: asyncio.Task[None] | None = None
         self._edited_at: float | None = None
         self._was_shown: set[str] = set()
 
-    async def fetch_settings(self, sent: Any = None) -> None:
+    async def fetch_settings(self) -> None:
         """Takes over the editor's settings: those that it tells when asked, else those that it sent."""
-        asked = await self.editor.settings(SECTION)
-        self.read_settings(sent if asked is None else asked)
+        folders = dict(self.folders)
+        asked = await self.editor.settings(SECTION, tuple(folders))
+        window, *others = [self.sent_settings] if asked is None else asked
+        told = zip(folders.values(), others, strict=False)
+        self.read_settings(window, {folder: document for folder, document in told if folder is not None})
         await self.connection.use(self.settings.engine)
         await self.editor.offer_completion(self.settings.completion)
 
-    def read_settings(self, document: Any = None) -> None:
+    def read_settings(self, window: Any = None, folders: Mapping[Path, Any] | None = None) -> None:
         """Takes over settings from JSON, which prevail over the initial ones. Each mistake is shown once.
 
         What was suggested under other settings is forgotten.
         """
-        before = self.settings
-        self.settings, self.problems = read_settings(self.initial_settings, document)
-        if self.settings != before:
+        before = self.settings, self._settings_of_folders
+        self.settings, problems = read_settings(self.initial_settings, window)
+        read = {folder: read_settings(self.initial_settings, document) for folder, document in (folders or {}).items()}
+        self._settings_of_folders = {folder: settings for folder, (settings, _) in read.items()}
+        self.problems = tuple(dict.fromkeys((*problems, *chain.from_iterable(each for _, each in read.values()))))
+        if (self.settings, self._settings_of_folders) != before:
             self.memory = Memory()
         set_up_logs(self.settings.log, self.editor)
         self.ignore = IgnoreRules(self.settings.secret_files)
         if new := [problem for problem in self.problems if problem not in self._was_shown]:
             self._was_shown.update(new)
             self.editor.show("\n".join(new), MessageType.Warning)
+
+    def settings_of(self, document: OpenDocument) -> Settings:
+        """The settings of a document's folder; those of the window for what lies in none.
+
+        What concerns all documents is the window's to say: engine, log, completion and secret files.
+        """
+        folder = self.folder_of(document)
+        return self.settings if folder is None else self._settings_of_folders.get(folder, self.settings)
 
     def keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Does something in the background until the end."""
@@ -152,7 +173,7 @@ class Session:
 
     def reason_to_leave_alone(self, document: OpenDocument) -> Reason | None:
         """Why a document is neither completed nor shown to the model, whoever asks."""
-        if not self.settings.is_enabled(document.language_id):
+        if not self.settings_of(document).is_enabled(document.language_id):
             return Reason.DISABLED
         return self.ignore.reason_for_uri(document.uri)
 
@@ -190,6 +211,17 @@ class Session:
                 running.task.cancel()
                 if self._running.get(key) is running:
                     del self._running[key]
+
+    def forget(self, document: OpenDocument) -> None:
+        """Ends all work for a document that was closed, and keeps nothing of it."""
+        uri = document.uri
+        del self.documents[uri]
+        self.neighbours.pop(uri, None)
+        self.memory.forget(uri)
+        self.connection.replays.forget(document.keys)
+        for (worked_on, _), running in self._running.items():
+            if worked_on == uri:
+                running.task.cancel()
 
     def note_nothing(self, uri: str, reason: Reason) -> None:
         """Notes and tells why a request brought nothing."""

@@ -11,6 +11,12 @@ from lacuna_server.syntax.lines import line_after, line_before, window_before
 MIN_CHARACTERS = 10
 """A shorter document says too little of what shall be in it."""
 
+MENU_TRIGGERS = (".", "(", "[", "=", ",", ":")
+"""Characters behind which a name or a value begins, so that an editor shall open its menu there as it does in a word.
+
+A space is none of them: a menu would open between any two words.
+"""
+
 WINDOW = 4_000
 """Characters before the cursor that are searched for open brackets."""
 

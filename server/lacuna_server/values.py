@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from lacuna_server.context import build_context
 from lacuna_server.documents import OpenDocument
 from lacuna_server.engine.protocol import FillCall, ResultEvent
 from lacuna_server.mirror import Window
-from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.neighbourhood import context_of
 from lacuna_server.reasons import Reason
 from lacuna_server.session import Session
 
@@ -40,14 +39,7 @@ async def fill_value(
     Raises:
         EngineRefusedError: the format is wrong, is not supported, or leaves no value.
     """
-    neighbours = neighbours_of(session, document, window, gap)
-    context = build_context(
-        window.text,
-        [gap],
-        language=document.language,
-        path=session.shown_path(document) if neighbours else None,
-        neighbours=neighbours,
-    )
+    context = await context_of(session, document, window, [gap])
     call = FillCall(
         context.segments,
         language=document.language,

@@ -8,7 +8,7 @@ from lacuna_server.session import Session
 
 async def warm(session: Session, document: OpenDocument) -> None:
     """Sends what is before any cursor in the document's head: the prefix of each of them begins like it."""
-    if not session.settings.automatic or session.reason_to_leave_alone(document) is not None:
+    if not session.settings_of(document).automatic or session.reason_to_leave_alone(document) is not None:
         return
     text = document.around(0).text
     end = min(PREFIX_BUDGET, len(text))

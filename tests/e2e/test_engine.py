@@ -6,18 +6,17 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from bare_client import PATIENCE, BareClient
 
 from lacuna_server.engine.protocol import (
-    Event,
     FillCall,
     Refusal,
     ResultEvent,
@@ -31,8 +30,6 @@ from lacuna_server.engine.protocol import (
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Unix sockets and signals")
 
 SCRIPT = Path(sys.executable).parent / "lacuna"
-PATIENCE = 120.0
-POLL = 0.02
 SECOND = 2.0
 """A second, and as much again for a machine that does other things too."""
 
@@ -41,38 +38,13 @@ LONG_CALL = replace(CALL, max_tokens=4096)
 """Hundreds of short denoising steps."""
 
 
-class Engine:
+class Engine(BareClient):
     """A running `lacuna engine` and somebody who asks it."""
 
-    def __init__(self, process: "subprocess.Popen[str]", url: str, client: httpx.AsyncClient) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", url: str, http: httpx.AsyncClient) -> None:
+        super().__init__(http)
         self.process = process
         self.url = url
-        self.client = client
-
-    async def status(self) -> Status:
-        return decode((await self.client.get("/v1/status")).content, Status)
-
-    async def until(self, is_so: Callable[[Status], bool]) -> Status:
-        async with asyncio.timeout(PATIENCE):
-            while not is_so(status := await self.status()):
-                await asyncio.sleep(POLL)
-        return status
-
-    async def fill(self, call: FillCall) -> list[Event]:
-        response = await self.client.post("/v1/fill", content=encode(call))
-        return [decode_event(line) for line in response.text.splitlines()]
-
-    @asynccontextmanager
-    async def filling(self, call: FillCall) -> AsyncIterator[AsyncIterator[str]]:
-        """A fill that has made its first step, and the lines to come; leaving hangs up."""
-        async with self.client.stream("POST", "/v1/fill", content=encode(call)) as response:
-            lines = response.aiter_lines()
-            assert isinstance(decode_event(await anext(lines)), StepEvent)
-            yield lines
-
-    async def figure(self, name: str) -> float:
-        text = (await self.client.get("/metrics")).text
-        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
 
 
 @contextmanager
@@ -115,12 +87,6 @@ async def seconds_to_end(engine: Engine) -> float:
     began = time.monotonic()
     await asyncio.to_thread(engine.process.wait, PATIENCE)
     return time.monotonic() - began
-
-
-@pytest.fixture
-def socket_path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="lacuna-") as directory:  # pytest's own names are too long for a socket
-        yield Path(directory) / "engine.sock"
 
 
 async def test_fills_are_streamed_and_fair_and_cancelled_by_hanging_up(checkpoint: Path, socket_path: Path) -> None:
@@ -184,7 +150,7 @@ async def clients_take_turns(engine: Engine) -> None:
 
 async def mistakes_are_refused(engine: Engine) -> None:
     for content, kind in ((b"{", "invalid"), (b'{"segments": [1, 2]}', "invalid"), (b" " * (17 << 20), "too_large")):
-        response = await engine.client.post("/v1/fill", content=content)
+        response = await engine.http.post("/v1/fill", content=content)
         assert decode(response.content, Refusal).kind == kind
     draft = (("many words in one", None),)
     (end,) = await engine.fill(replace(CALL, segments=("", ""), max_tokens=2, draft=draft))
@@ -225,7 +191,7 @@ async def test_shutdown_and_idling_end_it(checkpoint: Path, socket_path: Path) -
     async with engine_of(*arguments) as engine:
         second = subprocess.run([SCRIPT, "engine", "--socket", socket_path], capture_output=True, text=True)
         assert (second.returncode, second.stderr) == (2, f"lacuna: An engine listens on {socket_path} already.\n")
-        assert (await engine.client.post("/v1/shutdown")).status_code == 202
+        assert (await engine.http.post("/v1/shutdown")).status_code == 202
         assert await seconds_to_end(engine) < SECOND
     async with engine_of(*arguments, "--idle-minutes", "0.01") as engine:
         with pytest.raises(httpx.TransportError):
@@ -257,14 +223,14 @@ async def test_a_team_s_engine_wants_a_token_and_speaks_tls(
     ) as engine:
         assert engine.url.startswith("https://127.0.0.1:")
         assert isinstance((await engine.fill(CALL))[-1], ResultEvent)
-        wrong = await engine.client.get("/v1/status", headers={"Authorization": "Bearer wrong"})
+        wrong = await engine.http.get("/v1/status", headers={"Authorization": "Bearer wrong"})
         assert (wrong.status_code, decode(wrong.content, Refusal).kind) == (401, "unauthorized")
-        large = await engine.client.post("/v1/fill", content=b" " * (1 << 21))
+        large = await engine.http.post("/v1/fill", content=b" " * (1 << 21))
         assert (large.status_code, decode(large.content, Refusal).kind) == (413, "too_large")
-        ending = await engine.client.post("/v1/shutdown")
+        ending = await engine.http.post("/v1/shutdown")
         assert (ending.status_code, decode(ending.content, Refusal).kind) == (400, "invalid")
         with pytest.raises(httpx.TransportError):
-            await engine.client.get(engine.url.replace("https", "http") + "/health")
+            await engine.http.get(engine.url.replace("https", "http") + "/health")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from lacuna_server.commands.options import (
     MaxTokens,
     NoEngine,
     Seed,
+    To,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
@@ -38,9 +39,7 @@ def fill(
             metavar="FILE[:LINE:COLUMN]", help="Where to fill; both numbers start at 1. - reads standard input."
         ),
     ],
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="LINE:COLUMN", help="Replace the text from the position to here.")
-    ] = None,
+    to: To = None,
     marker: Annotated[
         str | None,
         typer.Option(

@@ -13,6 +13,9 @@ Checkpoint = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+To = Annotated[
+    str | None, typer.Option("--to", metavar="LINE:COLUMN", help="Replace the text from the position to here.")
+]
 MaxTokens = Annotated[int, typer.Option("--max-tokens", min=1, metavar="N", help="Most tokens of a gap.")]
 Candidates = Annotated[
     int, typer.Option("--candidates", min=1, max=MAX_CANDIDATES, metavar="N", help="Fills to try; the best is used.")

@@ -20,6 +20,7 @@ from lacuna_server.commands.options import (
     MaxTokens,
     NoEngine,
     Seed,
+    To,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
@@ -39,9 +40,7 @@ def snippet(
             help="Where the value belongs; both numbers start at 1. - reads standard input.",
         ),
     ] = None,
-    to: Annotated[
-        str | None, typer.Option("--to", metavar="LINE:COLUMN", help="Replace the text from the position to here.")
-    ] = None,
+    to: To = None,
     prefix: Annotated[
         str | None, typer.Option("--prefix", metavar="TEXT", help="Instead of a file: the text before the value.")
     ] = None,

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from lacuna_server.engine.devices import same_name
 from lacuna_server.engine.listening import LOOPBACK
 from lacuna_server.errors import UserError
 
@@ -96,11 +97,13 @@ class Address:
 def own_address(checkpoint: Path | None, device: str) -> Address:
     """Where the user's own engine of a checkpoint, the embedded one when None, and a device listens.
 
+    Names of the same device, as far as that is known without torch, have the same engine.
+
     Raises:
         UserError: there is no directory that is private to the user.
     """
     model = "embedded" if checkpoint is None else str(checkpoint.resolve())
-    key = hashlib.sha256(f"{device}\0{model}".encode(errors="surrogateescape")).hexdigest()[:KEY_LENGTH]
+    key = hashlib.sha256(f"{same_name(device)}\0{model}".encode(errors="surrogateescape")).hexdigest()[:KEY_LENGTH]
     directory = runtime_directory()
     if sys.platform == "win32":
         return tcp_address(directory, key)

@@ -43,6 +43,10 @@ class Model(Filler, Protocol):
         """Loads it; how that went is told by `status`."""
         ...
 
+    async def prepare(self, call: FillCall) -> None:
+        """Makes what the constraints of a call need, before its turn."""
+        ...
+
 
 class Engine:
     """A model, whose turn it is with it, and what came of it; with the handlers of all requests.
@@ -85,7 +89,9 @@ class Engine:
 
     async def fill(self, request: Request) -> "EventStream":
         """`POST /v1/fill`."""
-        return EventStream(self.scheduler, await self._fill_call(request, FillCall), self.metrics)
+        call = await self._fill_call(request, FillCall)
+        await self._model.prepare(call)
+        return EventStream(self.scheduler, call, self.metrics)
 
     async def warm(self, request: Request) -> Response:
         """`POST /v1/warm`."""

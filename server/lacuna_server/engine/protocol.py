@@ -160,10 +160,17 @@ class TokenOut:
 
 @dataclass(frozen=True, slots=True)
 class StepEvent:
-    """The first candidate's gaps after a denoising step, counted from 1."""
+    """The first candidate's gaps after a denoising step.
+
+    Attributes:
+        step: its number, from 1.
+        gaps: the slots of each gap.
+        elapsed_ms: from the beginning of the call's turn, milliseconds; 0 where nobody waits for turns.
+    """
 
     step: int
     gaps: tuple[tuple[TokenOut, ...], ...]
+    elapsed_ms: float = 0.0
     type: Literal["step"] = "step"
 
 

@@ -220,4 +220,9 @@ class Scheduler:
             if (left := call.deadline_ms - queue_ms) <= 0:
                 return TOO_LATE
             call = replace(call, deadline_ms=left)
-        return await self._filler.fill(call, turn.step, lambda: turn.is_over)
+        began = time.monotonic()
+
+        def emit(event: StepEvent) -> None:
+            turn.step(replace(event, elapsed_ms=1000 * (time.monotonic() - began)))
+
+        return await self._filler.fill(call, emit, lambda: turn.is_over)

@@ -4,16 +4,21 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from lacuna_server.engine.memory import Trimming
 from lacuna_server.engine.protocol import FillCall, FillOut, ResultEvent, StepEvent, TokenOut, WarmCall
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.errors import is_lack_of_memory
 
 if TYPE_CHECKING:
+    from lacuna_model.constraints.kinds import Constraint
     from lacuna_model.infill import Infiller
+    from lacuna_model.request import InfillRequest
     from lacuna_model.result import DenoisingStep, Fill, InfillResult
 
 log = logging.getLogger(__name__)
@@ -49,7 +54,9 @@ class Worker:
         self._checkpoint = checkpoint
         self._device = device
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._builders = ThreadPoolExecutor(2, thread_name_prefix="formats")
         self._infiller: Infiller | None = None
+        self._trimming = Trimming.of_platform()
 
     async def load(self) -> None:
         """Loads the model; how that went is told by `status`."""
@@ -65,6 +72,14 @@ class Worker:
             loop.call_soon_threadsafe(emit, event)
 
         return await loop.run_in_executor(self._thread, self._fill, call, emit_in_loop, cancelled)
+
+    async def prepare(self, call: FillCall) -> None:
+        """Makes the automata that a call's constraints need, before its turn and beside the thread of the model.
+
+        That may take seconds, in which others are filled. What is wrong with a constraint is told by `fill`.
+        """
+        if call.constraints is not None:
+            await asyncio.get_running_loop().run_in_executor(self._builders, self._prepare, call)
 
     async def warm(self, call: WarmCall) -> None:
         """Encodes a prefix; see `scheduler.Filler`."""
@@ -116,6 +131,15 @@ class Worker:
                 "internal",
                 f"There is not enough memory on {self.status.device}; ask for fewer candidates or tokens.",
             ) from error
+        finally:
+            self._trimming.count_fill()
+
+    def _prepare(self, call: FillCall) -> None:
+        from lacuna_model.errors import ConstraintError, InputError
+
+        assert self._infiller is not None, "calls are refused until the model is loaded"
+        with suppress(ConstraintError, InputError):
+            self._infiller.languages(request_of(call))
 
     def _warm(self, call: WarmCall) -> None:
         from lacuna_model.layout import lay_out
@@ -144,6 +168,22 @@ def events_of(
         InputError: the call is wrong.
         ConstraintError: a constraint is, or leaves no fill.
     """
+    steps = infiller.run(request_of(call), cancelled)
+    while True:
+        try:
+            yield _step_event(next(steps))
+        except StopIteration as stop:
+            yield _result_event(stop.value)
+            return
+
+
+def request_of(call: FillCall) -> "InfillRequest":
+    """What a call asks of the model.
+
+    Raises:
+        InputError: the call is wrong.
+        ConstraintError: a constraint is, or the text around its gap is not what it says.
+    """
     from lacuna_model.constraints.kinds import constraint_of_json
     from lacuna_model.request import InfillOptions, InfillRequest
 
@@ -158,16 +198,21 @@ def events_of(
     constraints = None
     if call.constraints is not None:
         constraints = tuple(None if each is None else constraint_of_json(each) for each in call.constraints)
-    request = InfillRequest(
-        call.segments, call.language, options, _cache_name(call), call.draft, constraints=constraints
-    )
-    steps = infiller.run(request, cancelled)
-    while True:
-        try:
-            yield _step_event(next(steps))
-        except StopIteration as stop:
-            yield _result_event(stop.value)
-            return
+        for gap, (constraint, sides) in enumerate(zip(constraints, pairwise(call.segments), strict=False), start=1):
+            if constraint is not None:
+                _check_sides(gap, constraint, *sides)
+    return InfillRequest(call.segments, call.language, options, _cache_name(call), call.draft, constraints=constraints)
+
+
+def _check_sides(gap: int, constraint: "Constraint", prefix: str, suffix: str) -> None:
+    """Compares what a constraint says of the text around its gap with as much of that text as was sent."""
+    from lacuna_model.errors import ConstraintError
+
+    before, after = constraint.before, constraint.after
+    if not prefix.endswith(before[-len(prefix) :] if prefix else before):
+        raise ConstraintError(f'{before!r}, the "before" of gap {gap}, does not stand in front of it; name what does.')
+    if not suffix.startswith(after[: len(suffix)] if suffix else after):
+        raise ConstraintError(f'{after!r}, the "after" of gap {gap}, does not stand behind it; name what does.')
 
 
 def _step_event(step: "DenoisingStep") -> StepEvent:

@@ -20,7 +20,8 @@ async def alternatives(session: Session, params: AlternativesParams) -> Suggeste
     document = open_document(session, params.text_document)
     cursor = point_of(session, document, params.position)
     num_candidates = min(max(params.count, 1), MAX_ALTERNATIVES)
-    return await _suggested(session, Ask(document, cursor, session.settings.length, num_candidates=num_candidates))
+    wanted = session.settings_of(document).length
+    return await _suggested(session, Ask(document, cursor, wanted, num_candidates=num_candidates))
 
 
 async def _suggested(session: Session, ask: Ask) -> Suggested:

@@ -18,7 +18,8 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     document = session.documents.get(params.text_document.uri)
     if document is None or not session.settings.completion:
         return types.CompletionList(is_incomplete=True, items=[])
-    ask = Ask(document, point_of(session, document, params.position), session.settings.length, automatic=True)
+    cursor, wanted = point_of(session, document, params.position), session.settings_of(document).length
+    ask = Ask(document, cursor, wanted, automatic=True)
     found = await session.latest(document.uri, suggest(session, ask), ask=ask)
     if isinstance(found, Reason):
         session.note_nothing(document.uri, found)

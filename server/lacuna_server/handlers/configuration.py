@@ -11,4 +11,5 @@ from lacuna_server.settings import SECTION
 async def did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
     """Takes over changed settings."""
     sent: Any = params.settings
-    await session.fetch_settings(sent.get(SECTION) if isinstance(sent, dict) else None)
+    session.sent_settings = sent.get(SECTION) if isinstance(sent, dict) else None
+    await session.fetch_settings()

@@ -1,6 +1,5 @@
 """`textDocument/didOpen`, `didChange`, `didSave`, `didClose`: the mirror of the editor's documents."""
 
-import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
@@ -9,13 +8,9 @@ from dataclasses import replace
 from lsprotocol import types
 
 from lacuna_server.documents import OpenDocument
-from lacuna_server.edits import EDIT
 from lacuna_server.mirror import Encoding, Point, Text
 from lacuna_server.session import Session
 from lacuna_server.warming import warm
-
-CHANNELS = ("cursor", EDIT)
-"""Of all that can be asked of a document."""
 
 logger = logging.getLogger(__name__)
 
@@ -58,17 +53,9 @@ def did_save(session: Session, params: types.DidSaveTextDocumentParams) -> None:
 
 def did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
     """Forgets a document, and ends what is being done for it."""
-    uri = params.text_document.uri
-    session.documents.pop(uri, None)
-    session.neighbours.pop(uri, None)
-    session.memory.forget(uri)
-    for channel in CHANNELS:
-        session.keep(_supersede(session, uri, channel))
-
-
-async def _supersede(session: Session, uri: str, channel: str) -> None:
-    """Ends work for a document by newer work, which does nothing."""
-    await session.latest(uri, asyncio.sleep(0), channel)
+    document = session.documents.get(params.text_document.uri)
+    if document is not None:
+        session.forget(document)
 
 
 def _edited(text: Text, change: types.TextDocumentContentChangeEvent, encoding: Encoding) -> Text:

@@ -25,6 +25,7 @@ def initialize(session: Session, params: types.InitializeParams) -> None:
 
 async def initialized(session: Session, params: types.InitializedParams) -> None:
     """Asks to be told of changes, fetches the settings and looks for the engine; an editor that is slow delays none."""
+    session.editor.tell(session.connection.condition)
     await asyncio.gather(
         session.editor.follow_settings(SECTION), session.editor.watch(IGNORE_FILES), session.fetch_settings()
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from lsprotocol import types
 
 from lacuna_server.documents import OpenDocument
+from lacuna_server.engine.protocol import TokenOut
 from lacuna_server.mirror import Point
 from lacuna_server.pipeline import Ask, View, suggest, typed_through
 from lacuna_server.reasons import Reason
@@ -23,11 +24,11 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
         return []
     automatic = params.context.trigger_kind is types.InlineCompletionTriggerKind.Automatic
     cursor = point_of(session, document, params.position)
-    ask = Ask(document, cursor, session.settings.length, automatic)
+    ask = Ask(document, cursor, session.settings_of(document).length, automatic)
     entry = _entry(session, document, params.context.selected_completion_info)
     if entry is not None:
         ask = entry.put_into(ask)
-    if automatic and not session.settings.automatic:
+    if automatic and not session.settings_of(document).automatic:
         found = typed_through(session, ask)
     else:
         found = await session.latest(document.uri, suggest(session, ask), ask=ask)
@@ -58,7 +59,8 @@ class _Entry:
         """The entry and what comes behind it."""
         num_replaced = view.window.point(suggestion.end).column - ask.cursor.column
         end = Point(self.end.line, self.end.column + num_replaced)
-        return inline_item(session, self.document, self.start, end, self.text + suggestion.insert_text)
+        tokens = (TokenOut(self.text, 1.0), *suggestion.tokens)
+        return inline_item(session, self.document, self.start, end, tokens)
 
 
 def _entry(session: Session, document: OpenDocument, selected: types.SelectedCompletionInfo | None) -> _Entry | None:

@@ -29,7 +29,7 @@ async def snippet(session: Session, params: SnippetParams) -> SnippetMade:
         constraint = format_at(session, document, window, gap)
     if constraint is None:
         return SnippetMade(None, reason=NO_FORMAT, message="Nothing says which format belongs there; name one.")
-    work = fill_value(session, document, window, gap, constraint, key=f"{document.key}#edit")
+    work = fill_value(session, document, window, gap, constraint, key=document.edit_key)
     try:
         result = await session.latest(document.uri, work, EDIT)
     except EngineRefusedError as error:

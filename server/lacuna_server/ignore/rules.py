@@ -15,7 +15,7 @@ MAX_KNOWN = 10_000
 
 
 class IgnoreRules:
-    """Which files shall be left alone; remembers what it read and answered until `reload`.
+    """Which files shall be left alone; remembers what it read and answered until `reload`. Any thread may ask.
 
     A symbolic link is left alone for its own name or for its target's. Files outside any work tree of git are not
     ignored, but may be secret. A file that git tracks although a pattern matches it is left alone.
@@ -28,12 +28,13 @@ class IgnoreRules:
 
     def reason(self, path: Path) -> Reason | None:
         """Why a file shall be left alone, or None. It need not exist; git is not asked about a relative path."""
-        if path not in self._known:
-            if len(self._known) >= MAX_KNOWN:
-                self._known.clear()
-            secret, ignored = self.is_secret(path), path.is_absolute() and self.is_ignored(path)
-            self._known[path] = Reason.SECRET_FILE if secret else Reason.IGNORED_FILE if ignored else None
-        return self._known[path]
+        if path in (known := self._known):
+            return known[path]
+        if len(known) >= MAX_KNOWN:
+            known = self._known = {}
+        secret, ignored = self.is_secret(path), path.is_absolute() and self.is_ignored(path)
+        reason = known[path] = Reason.SECRET_FILE if secret else Reason.IGNORED_FILE if ignored else None
+        return reason
 
     def reason_for_uri(self, uri: str) -> Reason | None:
         """Why a document of any scheme shall be left alone, or None."""
@@ -52,16 +53,15 @@ class IgnoreRules:
 
     def reload(self) -> None:
         """Forgets the ignore files, as some of them changed."""
-        self._repositories.clear()
-        self._known.clear()
+        self._repositories, self._known = {}, {}  # new ones: another thread may be looking into the old ones
 
     def _git_ignores(self, place: Path) -> bool:
         root = root_of(place)
         if root is None:
             return False
-        if root not in self._repositories:
-            self._repositories[root] = Repository(root)
-        return self._repositories[root].is_ignored(place)
+        if (repository := self._repositories.get(root)) is None:
+            repository = self._repositories[root] = Repository(root)
+        return repository.is_ignored(place)
 
 
 def _places(path: Path) -> set[Path]:

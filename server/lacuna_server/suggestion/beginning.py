@@ -2,7 +2,7 @@
 
 import re
 
-from lacuna_server.suggestion.indentation import Indentation
+from lacuna_server.suggestion.indentation import MAKEFILES, Indentation
 from lacuna_server.syntax.lines import indent_width, leading_space, line_before, next_lines, previous_lines
 
 MIN_REPEATED = 3
@@ -17,7 +17,7 @@ _WORD = re.compile(r"\w+")
 _OPENERS = (":", "{", "(", "[")
 
 
-def beginning(text: str, prefix: str, suffix: str, indentation: Indentation) -> int:
+def beginning(text: str, prefix: str, suffix: str, language: str, indentation: Indentation) -> int:
     """Characters of a fill to leave out at its beginning."""
     line = line_before(prefix)
     first = len(text) - len(text.lstrip())
@@ -29,6 +29,8 @@ def beginning(text: str, prefix: str, suffix: str, indentation: Indentation) -> 
     blanks = leading_space(text[last_break + 1 :])
     if last_break >= 0:  # its line takes the place of the cursor's
         return last_break + 1 + (len(line) if blanks.startswith(line) else len(blanks))
+    if not line and language in MAKEFILES:
+        return 0  # with a tab it is a command of the rule above, which does not show by any other sign
     return len(blanks) if indent_width(line, indentation.size) >= _expected_width(prefix, suffix, indentation) else 0
 
 

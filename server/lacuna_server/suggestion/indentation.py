@@ -9,6 +9,9 @@ from lacuna_server.syntax.lines import indent_width, leading_space
 SAMPLE = 20_000
 """Characters of a document that tell how it is indented."""
 
+MAKEFILES = ("make", "makefile")
+"""What editors call the language in which a tab at the beginning of a line is no matter of taste."""
+
 _SIZES = (2, 3, 4, 8)
 
 
@@ -28,11 +31,13 @@ class Indentation:
         return "\t" * (width // self.size) + " " * (width % self.size) if self.tabs else " " * width
 
 
-def indentation_of(text: str) -> Indentation | None:
+def indentation_of(text: str, language: str) -> Indentation | None:
     """Guesses how a document is indented from its first lines; None where they do not tell.
 
     A line of blanks alone counts as any other: it may be all there is, and is where the cursor stands.
     """
+    if language in MAKEFILES:
+        return Indentation(tabs=True)
     lines = [line for line in text[:SAMPLE].split("\n") if line]
     num_tabbed = sum(line.startswith("\t") for line in lines)
     num_spaced = sum(line.startswith("  ") for line in lines)

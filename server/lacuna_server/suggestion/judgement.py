@@ -66,7 +66,7 @@ def suggestion_of(
     line, rest = line_before(prefix), line_after(suffix)
     tokens = _tokens(fill, line, indentation)
     whole = text_of(tokens)
-    start = beginning(whole, prefix, suffix, indentation or Indentation())
+    start = beginning(whole, prefix, suffix, language, indentation or Indentation())
     text = stop(whole[start:], prefix, suffix, language, extent)
     text = text[: end_of_new_lines(text)]
     text = text[: end_before_next_lines(text, suffix)]

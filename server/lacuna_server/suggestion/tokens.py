@@ -1,9 +1,21 @@
 """Tokens whose texts add up to a text, through all that is done to the text."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, groupby
+from typing import NamedTuple
 
 from lacuna_server.engine.protocol import TokenOut
+
+UNCERTAIN = 0.5
+"""Tokens of less confidence are worth a look."""
+
+
+class Span(NamedTuple):
+    """A run of uncertain tokens: offsets in the text of all tokens, and the mean of its tokens' confidences."""
+
+    start: int
+    end: int
+    confidence: float
 
 
 def aligned(text: str, tokens: Sequence[TokenOut]) -> tuple[TokenOut, ...]:
@@ -35,6 +47,19 @@ def rewritten(tokens: Sequence[TokenOut], characters: Sequence[str]) -> tuple[To
         for token, end in zip(tokens, ends, strict=True)
     ]
     return tuple(piece for piece in pieces if piece.text)
+
+
+def uncertain_spans(tokens: Sequence[TokenOut]) -> list[Span]:
+    """Where the text of tokens is worth a look; blanks by themselves never are."""
+    spans: list[Span] = []
+    end = 0
+    for is_uncertain, group in groupby(tokens, lambda token: token.confidence < UNCERTAIN):
+        run = list(group)
+        start, text = end, text_of(run)
+        end += len(text)
+        if is_uncertain and text.strip():
+            spans.append(Span(start, end, mean_confidence(run)))
+    return spans
 
 
 def text_of(tokens: Sequence[TokenOut]) -> str:

@@ -3,16 +3,12 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, groupby
 from typing import Self
 
 from lacuna_server.engine.protocol import FillOut, TokenOut
 from lacuna_server.reasons import Reason
 from lacuna_server.suggestion.judgement import Suggestion
-from lacuna_server.suggestion.tokens import aligned
-
-UNCERTAIN = 0.5
-"""Tokens of less confidence are worth a look."""
+from lacuna_server.suggestion.tokens import aligned, text_of, uncertain_spans
 
 _SPECIAL = re.compile(r"[\\$}]")
 
@@ -47,10 +43,12 @@ def suggestion_of_value(fill: FillOut, cursor: int, min_confidence: float) -> Su
 
 def with_tab_stops(tokens: Sequence[TokenOut]) -> str:
     """A snippet of tokens: each run of uncertain ones is a placeholder, unless it is blank."""
-    numbers = count(1)
-    pieces = []
-    for is_uncertain, run in groupby(tokens, lambda token: token.confidence < UNCERTAIN):
-        text = "".join(token.text or "" for token in run)
-        escaped = _SPECIAL.sub(r"\\\g<0>", text)
-        pieces.append(f"${{{next(numbers)}:{escaped}}}" if is_uncertain and text.strip() else escaped)
-    return "".join(pieces)
+    text, done, pieces = text_of(tokens), 0, list[str]()
+    for number, (start, end, _) in enumerate(uncertain_spans(tokens), start=1):
+        pieces += _escaped(text[done:start]), f"${{{number}:{_escaped(text[start:end])}}}"
+        done = end
+    return "".join(pieces) + _escaped(text[done:])
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(r"\\\g<0>", text)

@@ -1,4 +1,3 @@
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,9 @@ from scripted_engine import ScriptedEngine
 
 
 @pytest.fixture
-def socket() -> Iterator[Path]:
-    """Where the scripted engine listens; short, as sockets have to be."""
-    with tempfile.TemporaryDirectory(prefix="lacuna-") as directory:
-        yield Path(directory) / "engine.sock"
+def socket(socket_path: Path) -> Path:
+    """Where the scripted engine listens."""
+    return socket_path
 
 
 @pytest.fixture

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_editor import INVOKED, Connect, Editor
+from scripted_editor import INVOKED, Connect, Editor, capabilities
 
 from lacuna_server.engine.address import own_address
+from lacuna_server.engine.devices import may_find_gpu
 
 LOADING_SECONDS = 120.0
 
@@ -24,6 +25,25 @@ async def is_loaded(editor: Editor) -> None:
 
 async def pid_of_engine(editor: Editor) -> int:
     return int((await editor.ask("status"))["engine"]["pid"])
+
+
+async def test_a_fill_can_be_watched_once_more(connect: Connect) -> None:
+    experimental = {"lacuna": {"status": True, "replay": True}}
+    editor = await connect(initialization_options=None, capabilities=capabilities(experimental=experimental))
+    await is_loaded(editor)
+    prefix = "class Person:\n    def __init__(self, name, age):\n        self.name = name\n        self.age = "
+    (item,) = await editor.suggest(editor.open(f"{prefix}<|>\n"), kind=INVOKED)
+    replay = await editor.ask("replay")
+    assert (replay["uri"], replay["language"]) == ("file:///project/x.py", "python")
+    assert (replay["before"], replay["segments"], replay["after"]) == (prefix, [], "\n")
+    steps = replay["steps"]
+    assert [step["step"] for step in steps] == list(range(1, replay["numSteps"] + 1))
+    times = [step["elapsedMs"] for step in steps]
+    assert times == sorted(times) and 0 < times[0] and times[-1] <= replay["totalMs"]
+    num_masked = [sum(slot["text"] is None for slot in step["gaps"][0]) for step in steps]
+    assert num_masked[-1] == 0
+    assert replay["texts"][0].startswith(item.insert_text)
+    assert "".join(token["text"] for token in replay["tokens"][0]) == replay["texts"][0]
 
 
 async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
@@ -44,9 +64,11 @@ async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
         assert items[0].range is not None and items[0].range.start == cursor
     assert first.client.messages == []
 
-    second = await connect(initialization_options=None)
-    await is_loaded(second)
-    assert await pid_of_engine(first) == await pid_of_engine(second)
+    same = [None] if may_find_gpu() else [None, {"engine": {"device": "cpu"}}]
+    for settings in same:
+        other = await connect(initialization_options=settings)
+        await is_loaded(other)
+        assert await pid_of_engine(first) == await pid_of_engine(other)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals and sockets as POSIX has them")

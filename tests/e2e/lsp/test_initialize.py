@@ -10,6 +10,8 @@ from lsprotocol import types
 from scripted_editor import PATIENCE, SERVER, Connect, Editor, capabilities
 from scripted_engine import ScriptedEngine
 
+from lacuna_server.triggers import MENU_TRIGGERS
+
 DYNAMIC = capabilities(
     text_document=types.TextDocumentClientCapabilities(
         completion=types.CompletionClientCapabilities(dynamic_registration=True)
@@ -61,9 +63,19 @@ async def test_whatever_a_client_says_of_itself(connect: Connect, params: dict[s
     assert (await editor.ask("status"))["condition"]["state"] in ("loading", "ready", "error")
 
 
+@pytest.mark.parametrize("editor_capabilities", [DYNAMIC, capabilities()])
+async def test_the_first_that_an_editor_hears_is_that_we_load(
+    connect: Connect, editor_capabilities: types.ClientCapabilities
+) -> None:
+    editor = await connect({"engine": {"url": "unix:///nowhere"}}, capabilities=editor_capabilities)
+    await editor.until(lambda: len(editor.states) > 1)
+    assert editor.states[:2] == ["loading", "error"]
+
+
 async def test_completion_is_offered_when_it_is_on(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect({"completion": True})
-    assert editor.result.capabilities.completion_provider is not None
+    offered = editor.result.capabilities.completion_provider
+    assert offered is not None and tuple(offered.trigger_characters or ()) == MENU_TRIGGERS
     cursor = editor.open("value = compute(<|>)\n")
     await editor.is_ready()
     document = types.TextDocumentIdentifier("file:///project/x.py")
@@ -79,6 +91,7 @@ async def test_completion_is_switched_while_the_server_runs(connect: Connect, en
     assert types.TEXT_DOCUMENT_COMPLETION not in editor.registered
     switch(editor, completion=True)
     await editor.until(lambda: types.TEXT_DOCUMENT_COMPLETION in editor.registered)
+    assert editor.registered[types.TEXT_DOCUMENT_COMPLETION]["triggerCharacters"] == list(MENU_TRIGGERS)
     switch(editor, completion=False)
     await editor.until(lambda: types.TEXT_DOCUMENT_COMPLETION not in editor.registered)
 

@@ -10,7 +10,7 @@ from pygls.exceptions import JsonRpcRequestCancelled
 from scripted_editor import AUTOMATIC, INVOKED, Connect, capabilities, inline_completion
 from scripted_engine import Answer, ScriptedEngine, result
 
-from lacuna_server.engine.protocol import Refusal
+from lacuna_server.engine.protocol import FillOut, Refusal, TokenOut
 
 URI = "file:///project/x.py"
 
@@ -391,3 +391,33 @@ async def test_accepting_is_told_by_the_command_of_an_item(connect: Connect, eng
     await editor.client.workspace_execute_command_async(params)
     tally = (await editor.ask("status"))["tally"]
     assert (tally["accepted"], tally["acceptedCharacters"]) == (1, 4)
+
+
+@pytest.mark.parametrize(("encoding", "width"), [("utf-8", 4), ("utf-16", 2), ("utf-32", 1)])
+async def test_the_command_of_an_item_tells_what_is_uncertain(
+    connect: Connect, engine: ScriptedEngine, encoding: str, width: int
+) -> None:
+    """By its ranges in the document after the whole item was accepted."""
+    general = types.GeneralClientCapabilities(position_encodings=[encoding])
+    editor = await connect({"length": 2}, capabilities=capabilities(general=general))
+    tokens = (TokenOut("'🙂', ", 0.9), TokenOut("'🙂'", 0.25), TokenOut(",\n    ", 0.9), TokenOut("last", 0.0))
+    text = "".join(token.text or "" for token in tokens)
+    engine.answers.append(Answer(result(fills=(FillOut((text,), (tokens,), 0.0),))))
+    cursor = editor.open("value = compute(<|>")
+    await editor.is_ready()
+    (item,) = await editor.suggest(cursor, kind=INVOKED)
+    assert item.command is not None and item.command.arguments is not None
+    (accepted,) = item.command.arguments
+    start = 16 + width + 4
+    assert accepted == {
+        "textDocument": {"uri": "file:///project/x.py"},
+        "length": len(text),
+        "uncertain": [
+            {"range": range_json(0, start, start + width + 2), "confidence": 0.25},
+            {"range": range_json(1, 4, 8), "confidence": 0.0},
+        ],
+    }
+
+
+def range_json(line: int, start: int, end: int) -> dict[str, dict[str, int]]:
+    return {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}}

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 from scripted_editor import INVOKED, Connect, capabilities
 from scripted_engine import Answer, ScriptedEngine, result
 
-from lacuna_server.engine.protocol import MAX_TOKENS, FillOut, TokenOut
+from lacuna_server.engine.protocol import MAX_TOKENS, MAX_WORK, FillOut, TokenOut
 
 URI = "file:///project/x.py"
 DOCUMENT = {"uri": URI}
@@ -47,6 +48,65 @@ async def test_an_edit_has_the_line_breaks_of_its_document(
     await editor.is_ready()
     filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
     assert filled["edit"] == {"changes": {URI: [change((0, 4), (0, 10), f"a{newline}b{newline}")]}}
+
+
+async def test_several_ranges_are_filled_in_one_canvas(connect: Connect, engine: ScriptedEngine) -> None:
+    """In any order; those that meet or overlap are one gap."""
+    editor = await connect()
+    engine.answers.append(Answer(result("left", "right")))
+    editor.open("def add(one, b):\n    return one + two\n")
+    await editor.is_ready()
+    ranges = [
+        {"start": place(*start), "end": place(*end)}
+        for start, end in (((1, 14), (1, 17)), ((1, 17), (1, 20)), ((0, 11), (0, 8)), ((0, 9), (0, 10)))
+    ]
+    filled = await editor.ask("fillSelection", textDocument=DOCUMENT, ranges=ranges)
+    assert filled["edit"] == {"changes": {URI: [change((0, 8), (0, 11), "left"), change((1, 14), (1, 20), "right")]}}
+    (call,) = engine.calls
+    assert call.segments == ("def add(", ", b):\n    return one", "\n")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"ranges": []},
+        {"ranges": [{"start": place(0, 0), "end": place(0, 1)}], "range": {"start": place(0, 0), "end": place(0, 1)}},
+        {"ranges": [{"start": place(number, 0), "end": place(number, 1)} for number in range(257)]},
+    ],
+)
+async def test_ranges_that_make_no_sense_are_refused(connect: Connect, params: dict[str, Any]) -> None:
+    editor = await connect()
+    editor.open("x = 1\n" * 300)
+    with pytest.raises(JsonRpcInvalidParams, match="range"):
+        await editor.ask("fillSelection", textDocument=DOCUMENT, **params)
+
+
+async def test_many_long_ranges_ask_for_no_more_than_an_engine_does(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    editor.open(("x" * 1_000 + "\n") * 256)
+    await editor.is_ready()
+    ranges = [{"start": place(number, 0), "end": place(number, 1_000)} for number in range(256)]
+    assert (await editor.ask("fillSelection", textDocument=DOCUMENT, ranges=ranges))["edit"]
+    assert engine.calls[0].max_tokens * 256 == MAX_WORK
+
+
+async def test_what_is_uncertain_of_an_edit_is_told(connect: Connect, engine: ScriptedEngine) -> None:
+    """Ranges are those of the document after the edit."""
+    editor = await connect()
+    texts = ("🙂\nleft", "right")
+    tokens = (
+        (TokenOut("🙂\n", 0.9), TokenOut("left", 0.25)),
+        (TokenOut("ri", 0.25), TokenOut("g", 0.0), TokenOut("ht", 0.9)),
+    )
+    engine.answers.append(Answer(result(fills=(FillOut(texts, tokens, 0.0),))))
+    editor.open("f(<FILL>, <FILL>)\n")
+    await editor.is_ready()
+    filled = await editor.ask("fillGaps", textDocument=DOCUMENT)
+    assert filled["uncertain"] == [
+        {"range": {"start": place(1, 0), "end": place(1, 4)}, "confidence": 0.25},
+        {"range": {"start": place(1, 6), "end": place(1, 9)}, "confidence": 0.125},
+    ]
 
 
 async def test_a_selection_of_any_size_is_filled(connect: Connect, engine: ScriptedEngine) -> None:

@@ -46,6 +46,33 @@ async def test_settings_that_an_editor_is_asked_for(connect: Connect, engine: Sc
     assert editor.reasons[-1] == "disabled"
 
 
+async def test_each_workspace_folder_has_settings_of_its_own(connect: Connect, engine: ScriptedEngine) -> None:
+    """Also one that is added later; what is wrong with them is told as well."""
+    folders = [types.WorkspaceFolder(f"file:///project/{name}", name) for name in ("first", "second", "third")]
+    editor = await connect(capabilities=ASKABLE, workspace_folders=folders[:2])
+    documents = ["file:///project/x.py", *(f"{folder.uri}/x.py" for folder in folders)]
+    cursors = [editor.open("value = compute(<|>)\n", uri) for uri in documents]
+    await editor.is_ready()
+
+    async def are_completed() -> list[bool]:
+        pairs = zip(cursors, documents, strict=True)
+        return [bool(await editor.suggest(cursor, uri, INVOKED)) for cursor, uri in pairs]
+
+    assert await are_completed() == [True] * 4
+    off = {"enable": {"python": False}}
+    editor.client.set_configuration(off | {"automatik": 1}, section="lacuna", scope_uri=folders[1].uri)
+    editor.client.set_configuration(off, section="lacuna", scope_uri=folders[2].uri)
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+    await editor.until(lambda: bool(editor.client.messages))
+    assert "lacuna.automatik" in editor.client.messages[0].message
+    assert await are_completed() == [True, True, False, True]
+    event = types.WorkspaceFoldersChangeEvent(added=[folders[2]], removed=[folders[1]])
+    editor.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(event))
+    async with asyncio.timeout(PATIENCE):
+        while await are_completed() != [True, True, True, False]:
+            pass
+
+
 @pytest.mark.parametrize(
     "changed", [{"length": "line"}, {"min_confidence": 0.1}, {"deadline_ms": 10}, {"context": {"similar": 100}}]
 )

@@ -1,6 +1,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,13 @@ from lacuna_server.app import create_server
 from lacuna_server.documents import OpenDocument
 from lacuna_server.handlers.engine import status
 from lacuna_server.mirror import Text
-from lacuna_server.neighbourhood import neighbours_of
+from lacuna_server.neighbourhood import context_of, search_of
+from lacuna_server.neighbours.document import Neighbour
 from lacuna_server.reasons import Reason
 from lacuna_server.session import MAX_EMPTY_ANSWERS, Session
 from lacuna_server.settings import ContextSettings, Settings
+
+PATIENCE = 20.0
 
 LOADED = """
 import sys
@@ -36,6 +40,13 @@ def opened(session: Session, uri: str, text: str, language_id: str = "python") -
     document = OpenDocument(uri, language_id, 1, Text(text))
     session.documents[uri] = document
     return document
+
+
+def found_in(session: Session, document: OpenDocument, cursor: int) -> list[str]:
+    """The paths of what is found for a cursor."""
+    search = search_of(session, document, document.text.window(), (cursor, cursor))
+    assert search is not None
+    return [neighbour.path for neighbour in search()]
 
 
 def test_a_server_is_made_without_what_is_heavy() -> None:
@@ -131,7 +142,8 @@ async def test_requests_that_bring_nothing_are_counted_by_reason() -> None:
         ("file:///x.json", "jsonc", "json"),
         ("file:///x.py", "plaintext", "python"),
         ("untitled:x.ts", "plaintext", "typescript"),
-        ("file:///x.rs", "rust", "text"),
+        ("file:///x.rs", "rust", "rust"),
+        ("file:///x.kt", "kotlin", "text"),
         ("file:///x", "text", "text"),
         ("file://[", "", "text"),
     ],
@@ -193,9 +205,7 @@ def test_neighbours_come_from_the_workspace_and_nowhere_else(tmp_path: Path) -> 
     )
     opened(session, (folder / "opened.py").as_uri(), definition.format("opened"))
     document = opened(session, (folder / "x.py").as_uri(), text)
-    window = document.text.window()
-    found = neighbours_of(session, document, window, (len(text), len(text)))
-    assert [neighbour.path for neighbour in found] == ["plain.py", "opened.py"]
+    assert found_in(session, document, len(text)) == ["plain.py", "opened.py"]
 
 
 def test_folders_of_a_workspace_are_told_apart(tmp_path: Path) -> None:
@@ -208,8 +218,7 @@ def test_folders_of_a_workspace_are_told_apart(tmp_path: Path) -> None:
         opened(session, (tmp_path / name / "app.py").as_uri(), definition.format(name))
     text = "from shop import first\nfrom ...second.src.shop import second\norder, tax_rate = compute_total(\n\n"
     document = opened(session, (tmp_path / "first" / "x" / "app.py").as_uri(), text)
-    found = neighbours_of(session, document, document.text.window(), (len(text), len(text)))
-    assert [neighbour.path for neighbour in found] == ["first/src/shop.py", "first/app.py", "second/app.py"]
+    assert found_in(session, document, len(text)) == ["first/src/shop.py", "first/app.py", "second/app.py"]
 
 
 def test_documents_edited_last_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,8 +230,7 @@ def test_documents_edited_last_are_looked_at(monkeypatch: pytest.MonkeyPatch) ->
         opened(session, f"file:///project/{number}.py", text.format(number))
     session.note_edit("file:///project/1.py", 0)
     document = opened(session, "file:///project/x.py", "left, right = compute_total(\n\n")
-    found = neighbours_of(session, document, document.text.window(), (30, 30))
-    assert [neighbour.path for neighbour in found] == ["1.py", "3.py"]
+    assert found_in(session, document, 30) == ["1.py", "3.py"]
 
 
 def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
@@ -240,10 +248,8 @@ def test_open_documents_that_are_left_alone_are_no_neighbours() -> None:
         opened(session, uri, text, language_id)
         session.note_edit(uri, 0)
     document = opened(session, "file:///project/x.py", "def compute_total(left, right):\n    total_value = ")
-    window = document.text.window()
-    found = neighbours_of(session, document, window, (len(window.text), len(window.text)))
-    assert {neighbour.path for neighbour in found} == {"other.py"}
-    assert session.neighbours[document.uri] == found
+    end = len(str(document.text))
+    assert found_in(session, document, end) == ["other.py", "other.py"]
 
 
 def test_a_document_of_any_scheme_is_left_alone_for_its_path() -> None:
@@ -256,4 +262,26 @@ def test_no_neighbours_are_looked_for_by_default() -> None:
     session = session_of()
     opened(session, "file:///project/other.py", "x = 1\n")
     document = opened(session, "file:///project/x.py", "x = ")
-    assert neighbours_of(session, document, document.text.window(), (4, 4)) == ()
+    assert search_of(session, document, document.text.window(), (4, 4)) is None
+
+
+async def test_neighbours_are_looked_for_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, gate, found = threading.Event(), threading.Event(), (Neighbour("other.py", "x = 1\n"),)
+
+    def find(*_: object, **__: object) -> tuple[Neighbour, ...]:
+        begun.set()
+        assert gate.wait(PATIENCE), "the loop is to go on meanwhile"
+        return found
+
+    monkeypatch.setattr(neighbourhood, "find_neighbours", find)
+    session = session_of()
+    session.settings = Settings(context=ContextSettings(edits=10_000))
+    document = opened(session, "file:///project/x.py", "x = ")
+    asked = [asyncio.create_task(context_of(session, document, document.text.window(), [(4, 4)])) for _ in range(2)]
+    async with asyncio.timeout(PATIENCE):
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+    asked[1].cancel()
+    gate.set()
+    assert (await asked[0]).segments == ("# other.py\nx = 1\n\n# x.py\nx = ", "")
+    assert session.neighbours == {document.uri: found}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lacuna_server.reasons import Reason
-from lacuna_server.triggers import Place, reason_not_to_ask
+from lacuna_server.triggers import MENU_TRIGGERS, Place, reason_not_to_ask
 
 CURSOR = "<|>"
 HEAD = "import os\n\n"
@@ -15,6 +15,12 @@ HEAD = "import os\n\n"
 def check(text: str, language: str, reason: Reason | None) -> None:
     prefix, suffix = text.split(CURSOR)
     assert reason_not_to_ask(Place(HEAD + prefix, suffix, language)) is reason
+
+
+@pytest.mark.parametrize("character", MENU_TRIGGERS)
+@pytest.mark.parametrize("language", ["python", "typescript"])
+def test_where_menus_open_something_is_suggested(character: str, language: str) -> None:
+    check(f"value{character}{CURSOR}", language, None)
 
 
 @pytest.mark.parametrize(

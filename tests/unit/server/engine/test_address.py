@@ -67,7 +67,7 @@ def test_own_address_is_one_of_a_checkpoint_and_a_device(runtime: Path, tmp_path
     (tmp_path / "link").symlink_to(tmp_path)
     addresses = [
         own_address(checkpoint, device)
-        for checkpoint, device in [(None, "auto"), (None, "cpu"), (tmp_path, "cpu"), (tmp_path / "link", "cpu")]
+        for checkpoint, device in [(None, "cuda:1"), (None, "cpu"), (tmp_path, "cpu"), (tmp_path / "link", "cpu")]
     ]
     assert addresses[2] == addresses[3]
     assert len(set(addresses)) == 3

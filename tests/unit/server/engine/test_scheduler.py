@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
@@ -91,6 +92,21 @@ async def test_order(arrivals: Sequence[str], order: Sequence[str]) -> None:
     assert [name_of(call) for call in model.began] == order
     assert ends.count([SUPERSEDED]) == len(arrivals) - len(order)
     assert (scheduler.num_queued, scheduler.num_running) == (0, 0)
+
+
+async def test_steps_tell_the_time_since_the_turn_of_their_call_began() -> None:
+    model = ScriptedModel()
+    model.allow()
+    scheduler, _ = scheduler_of(model)
+    began = time.monotonic()
+    with scheduler.enter(fill_call("a/doc", steps=True)) as turn:
+        await asyncio.sleep(0.05)  # it waits for its turn
+        async with running(scheduler):
+            *steps, end = await events(turn)
+    times = [step.elapsed_ms for step in steps if isinstance(step, StepEvent)]
+    assert times == sorted(times) and times[0] > 0
+    assert isinstance(end, ResultEvent)
+    assert end.queue_ms + times[-1] <= 1000 * (time.monotonic() - began)
 
 
 async def test_steps_come_before_the_result() -> None:

@@ -4,13 +4,14 @@ import math
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from bare_client import PATIENCE, BareClient
 from scripted_model import NUM_STEPS, ScriptedModel
 
 from lacuna_server.engine.listening import listen_on_socket
@@ -18,9 +19,7 @@ from lacuna_server.engine.protocol import (
     FillCall,
     Refusal,
     ResultEvent,
-    Status,
     StepEvent,
-    decode,
     decode_event,
     encode,
 )
@@ -29,29 +28,19 @@ from lacuna_server.errors import UserError
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Unix sockets")
 
-PATIENCE = 20.0
-POLL = 0.01
 CALL = FillCall(("a", "b"), client="me", document="doc", steps=True)
 OTHER_CALL = FillCall(("a", "b"), client="other", document="doc")
 
 
-class Running:
+class Running(BareClient):
     """A service on a socket, and somebody who asks it."""
 
     def __init__(self, model: ScriptedModel, path: Path, options: ServiceOptions) -> None:
+        super().__init__(httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://e"))
         self.model = model
         self.listener = listen_on_socket(path)
         self.service = Service(model, self.listener, options)
-        self.client = httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://e")
         self.task = asyncio.create_task(self.service.serve([self.listener.socket]))
-
-    async def status(self) -> Status:
-        return decode((await self.client.get("/v1/status")).content, Status)
-
-    async def until(self, is_so: Callable[[Status], bool]) -> None:
-        async with asyncio.timeout(PATIENCE):
-            while not is_so(await self.status()):
-                await asyncio.sleep(POLL)
 
     async def ended(self) -> float:
         """Seconds until it has ended."""
@@ -69,14 +58,14 @@ async def running(path: Path, idle_minutes: float = 30.0) -> AsyncIterator[Runni
         yield running
     finally:
         running.service.should_exit = True
-        await running.client.aclose()
+        await running.http.aclose()
         await running.ended()
         running.listener.remove()
 
 
 async def test_each_step_is_sent_at_once(socket_path: Path) -> None:
     async with running(socket_path) as engine, asyncio.timeout(PATIENCE):
-        async with engine.client.stream("POST", "/v1/fill", content=encode(CALL)) as response:
+        async with engine.http.stream("POST", "/v1/fill", content=encode(CALL)) as response:
             lines = response.aiter_lines()
             for number in range(1, NUM_STEPS + 1):
                 engine.model.allow(1)
@@ -88,23 +77,23 @@ async def test_each_step_is_sent_at_once(socket_path: Path) -> None:
 
 async def test_hanging_up_frees_the_model_within_a_step(socket_path: Path) -> None:
     async with running(socket_path) as engine:
-        async with engine.client.stream("POST", "/v1/fill", content=encode(CALL)) as response:
+        async with engine.http.stream("POST", "/v1/fill", content=encode(CALL)) as response:
             engine.model.allow(1)
             await anext(response.aiter_lines())
         await engine.until(lambda _: len(engine.service.server_state.connections) == 1)
         engine.model.allow(1)
         await engine.until(lambda status: status.num_running == 0)
         assert engine.model.num_steps == 2
-        assert 'lacuna_fills_total{stop_reason="cancelled"} 1.0' in (await engine.client.get("/metrics")).text
+        assert 'lacuna_fills_total{stop_reason="cancelled"} 1.0' in (await engine.http.get("/metrics")).text
 
 
 @pytest.mark.parametrize("path", ["/v1/fill", "/v1/warm"])
 async def test_hanging_up_while_waiting_leaves_the_queue(socket_path: Path, path: str) -> None:
     async with running(socket_path) as engine, asyncio.TaskGroup() as group:
-        first = group.create_task(engine.client.post("/v1/fill", content=encode(CALL)))
+        first = group.create_task(engine.http.post("/v1/fill", content=encode(CALL)))
         await engine.until(lambda status: status.num_running == 1)
         body = encode(OTHER_CALL) if path == "/v1/fill" else b'{"prefix": "x"}'
-        waiting = group.create_task(engine.client.post(path, content=body))
+        waiting = group.create_task(engine.http.post(path, content=body))
         await engine.until(lambda status: status.num_queued == 1)
         waiting.cancel()
         await engine.until(lambda status: status.num_queued == 0)
@@ -125,11 +114,11 @@ async def test_hanging_up_in_mid_request_is_no_drama(socket_path: Path, caplog: 
 
 async def test_it_ends_within_a_second_in_mid_fill(socket_path: Path) -> None:
     async with running(socket_path) as engine, asyncio.TaskGroup() as group:
-        active = group.create_task(engine.client.post("/v1/fill", content=encode(CALL)))
+        active = group.create_task(engine.http.post("/v1/fill", content=encode(CALL)))
         await engine.until(lambda status: status.num_running == 1)
-        waiting = group.create_task(engine.client.post("/v1/fill", content=encode(OTHER_CALL)))
+        waiting = group.create_task(engine.http.post("/v1/fill", content=encode(OTHER_CALL)))
         await engine.until(lambda status: status.num_queued == 1)
-        assert (await engine.client.post("/v1/shutdown")).status_code == 202
+        assert (await engine.http.post("/v1/shutdown")).status_code == 202
         assert await engine.ended() < 1
         for task in (active, waiting):
             (line,) = (await task).text.splitlines()
@@ -139,7 +128,7 @@ async def test_it_ends_within_a_second_in_mid_fill(socket_path: Path) -> None:
 
 async def test_it_ends_when_it_is_idle_though_it_is_looked_at(socket_path: Path) -> None:
     async with running(socket_path, idle_minutes=0.5 / 60) as engine, asyncio.TaskGroup() as group:
-        filled = group.create_task(engine.client.post("/v1/fill", content=encode(CALL)))
+        filled = group.create_task(engine.http.post("/v1/fill", content=encode(CALL)))
         await engine.until(lambda status: status.num_running == 1 and status.uptime_seconds > 2.5)
         engine.model.allow()
         assert (await filled).status_code == 200

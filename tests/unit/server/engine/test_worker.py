@@ -3,12 +3,14 @@ import logging
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from lacuna_model.gap_constraints import Languages
 from lacuna_model.infill import Infiller
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent, WarmCall
@@ -136,6 +138,40 @@ async def test_every_gap_obeys_its_own_constraint(worker: Worker) -> None:
         assert re.fullmatch("[0-9]{2}", each.texts[2])
 
 
+async def test_a_value_longer_than_the_text_that_was_sent_goes_on(worker: Worker) -> None:
+    constraint = {"regex": "a{9}b{1,3}c{9}", "before": "a" * 9, "after": "c" * 9}
+    result = await fill(worker, FillCall(("aaa", "ccc"), max_tokens=8, constraints=(constraint,)))
+    assert re.fullmatch("b{1,3}", result.fills[0].texts[0])
+
+
+async def test_while_a_format_is_prepared_others_are_filled(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(Infiller, "languages", _waiting(Infiller.languages, done))
+    preparing = asyncio.create_task(worker.prepare(replace(CALL, constraints=({"choice": ["a", "b"]},))))
+    assert (await fill(worker, CALL)).fills
+    assert not preparing.done()
+    done.set()
+    await preparing
+
+
+async def test_what_is_wrong_with_a_format_is_told_when_it_is_its_turn(worker: Worker) -> None:
+    call = replace(CALL, constraints=({"regex": "(a"},))
+    await worker.prepare(call)
+    with pytest.raises(RefusedError):
+        await fill(worker, call)
+
+
+def _waiting(languages: Callable[..., Languages], done: threading.Event) -> Callable[..., Languages]:
+    """Waits if there is a constraint."""
+
+    def wait(infiller: Infiller, request: InfillRequest) -> Languages:
+        if request.constraints is not None:
+            assert done.wait(60)
+        return languages(infiller, request)
+
+    return wait
+
+
 @pytest.mark.parametrize(
     ("constraint", "message"),
     [
@@ -145,7 +181,12 @@ async def test_every_gap_obeys_its_own_constraint(worker: Worker) -> None:
         ({"regex": "(a"}, "(a is not a regular expression"),
         ({"preset": "a"}, "There is no preset 'a'"),
         ({"schema": {"items": {"multipleOf": 3}}}, "JSON Schema, #/items/multipleOf: the keyword 'multipleOf'"),
-        ({"regex": "a+", "before": "b"}, "Nothing that the format allows begins with 'b'."),
+        ({"regex": "a+", "before": "return "}, "Nothing that the format allows begins with 'return '."),
+        (
+            {"regex": "a+", "before": "a"},
+            "'a', the \"before\" of gap 1, does not stand in front of it; name what does.",
+        ),
+        ({"regex": "a+", "after": "a"}, "'a', the \"after\" of gap 1, does not stand behind it; name what does."),
         ({"regex": "a{20}b{20}"}, "fits into 8 tokens"),
     ],
 )

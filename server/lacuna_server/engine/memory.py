@@ -1,0 +1,34 @@
+"""Gives memory back that the C library keeps although nobody uses it.
+
+A fill allocates and frees tensors of ever other sizes. glibc keeps what is freed in pieces, so an engine would grow
+for hours although it holds no more than at the start.
+"""
+
+import ctypes
+from collections.abc import Callable
+
+FILLS_BETWEEN_TRIMS = 32
+"""A trim takes milliseconds."""
+
+
+class Trimming:
+    """Trims the heap after every so many fills; does nothing where the C library cannot."""
+
+    def __init__(self, trim: Callable[[int], object] | None) -> None:
+        """Begins to count; `trim` is told how many bytes to keep for what comes next."""
+        self._trim = trim
+        self._num_fills = 0
+
+    @classmethod
+    def of_platform(cls) -> "Trimming":
+        """With glibc's `malloc_trim`, if that is the C library."""
+        try:
+            return cls(ctypes.CDLL(None).malloc_trim)
+        except (OSError, AttributeError, TypeError):  # other C libraries; on Windows a library needs a name
+            return cls(None)
+
+    def count_fill(self) -> None:
+        """To be called after every fill."""
+        self._num_fills += 1
+        if self._trim is not None and self._num_fills % FILLS_BETWEEN_TRIMS == 0:
+            self._trim(0)
