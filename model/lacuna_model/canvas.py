@@ -61,6 +61,10 @@ class Canvas:
         assert not bool((where & (self.gaps < 0)).any()), "given tokens cannot be written"
         return replace(self, ids=torch.where(where, ids, self.ids))
 
+    def take(self, rows: Tensor) -> "Canvas":
+        """A batch of some of the rows, (B',) int64; a row may be taken several times."""
+        return replace(self, ids=self.ids[rows], gaps=self.gaps[rows])
+
     def drop(self, slots: Tensor) -> tuple["Canvas", Tensor]:
         """Takes slots out; what stands behind them moves left.
 

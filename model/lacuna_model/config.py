@@ -61,6 +61,8 @@ class DenoiserConfig:
         noise: what a masked slot holds: the mask token (absorbing) or any token (uniform).
         mask_token_id: the slot token of absorbing noise; None under uniform noise.
         delete_token_id: the token that means "this slot is surplus"; None for checkpoints that never learned it.
+        beam_width: candidates that compete while a canvas is denoised from left to right, for absorbing noise with a
+            delete token; None: slots are accepted as `generation_config.json` says.
     """
 
     vocab_size: int
@@ -82,12 +84,15 @@ class DenoiserConfig:
     noise: NoiseKind
     mask_token_id: int | None
     delete_token_id: int | None
+    beam_width: int | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_experts_per_token <= self.num_experts:
             raise ConfigError(f"top_k_experts is {self.num_experts_per_token} of {self.num_experts} experts.")
         if self.noise == "absorbing" and self.mask_token_id is None:
             raise ConfigError("absorbing noise needs a mask_token_id in the 'lacuna' section of config.json.")
+        if self.beam_width is not None and (self.noise != "absorbing" or self.delete_token_id is None):
+            raise ConfigError("beam_width in the 'lacuna' section of config.json needs absorbing noise and deletes.")
         for name in ("pad_token_id", "bos_token_id", "eos_token_id", "mask_token_id", "delete_token_id"):
             token = getattr(self, name)
             if token is not None and not 0 <= token < self.vocab_size:
@@ -203,6 +208,7 @@ def _parse_config(document: JsonObject) -> DenoiserConfig:
         noise=own.content.get("noise", "uniform"),
         mask_token_id=own.integer("mask_token_id", minimum=0) if "mask_token_id" in own else None,
         delete_token_id=own.integer("delete_token_id", minimum=0) if "delete_token_id" in own else None,
+        beam_width=own.integer("beam_width", maximum=64) if "beam_width" in own else None,
     )
 
 

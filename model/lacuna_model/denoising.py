@@ -8,15 +8,13 @@ import torch
 from torch import Tensor
 
 from lacuna_model.canvas import Canvas
+from lacuna_model.constraints.token_classes import IMPOSSIBLE
 from lacuna_model.gap_constraints import GapConstraints
 from lacuna_model.result import StopReason
 from lacuna_model.sampling.draws import Draws
 from lacuna_model.sampling.prediction import Prediction
 from lacuna_model.sampling.sampler import Sampler
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
-
-IMPOSSIBLE = -1e30
-"""Logit of a banned token: finite, so that it adds nothing to an entropy instead of making it undefined."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +30,7 @@ class State:
         beliefs: soft embeddings of the last prediction at the slots, (B, L, D); None before the first step.
         num_stable_steps: for how many steps `whole` has not changed, (B,) int64.
         finished: rows that need no further step, (B,) bool.
+        score: log-probability of what was accepted, as far as candidates are compared by it, (B,) float32.
     """
 
     canvas: Canvas
@@ -42,6 +41,21 @@ class State:
     beliefs: Tensor | None
     num_stable_steps: Tensor
     finished: Tensor
+    score: Tensor
+
+    def take(self, rows: Tensor) -> "State":
+        """A batch of some of the rows, (B',) int64; a row may be taken several times."""
+        return State(
+            canvas=self.canvas.take(rows),
+            whole=self.whole[rows],
+            confidence=self.confidence[rows],
+            is_open=self.is_open[rows],
+            drafted=self.drafted[rows],
+            beliefs=None if self.beliefs is None else self.beliefs[rows],
+            num_stable_steps=self.num_stable_steps[rows],
+            finished=self.finished[rows],
+            score=self.score[rows],
+        )
 
     def drop(self, slots: Tensor) -> "State":
         """Takes slots out, (B, L) bool."""
@@ -89,10 +103,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Denoised:
-    """A batch of whole texts: no slot is left undecided, and none holds a delete token."""
+    """A batch of whole texts, with the scores of the last state: no slot is undecided or holds a delete token."""
 
     canvas: Canvas
     confidence: Tensor
+    score: Tensor
     num_steps: int
     stop_reason: StopReason
 
@@ -148,7 +163,7 @@ class Denoising:
                 num_revisions += 1
                 state = revised
         settled = self.settle(state)
-        return Denoised(settled.canvas, settled.confidence, num_steps, stop_reason)
+        return Denoised(settled.canvas, settled.confidence, settled.score, num_steps, stop_reason)
 
     @torch.inference_mode()
     def start(self, canvas: Canvas) -> State:
@@ -165,6 +180,7 @@ class Denoising:
             beliefs=None,
             num_stable_steps=torch.full_like(canvas.ids[:, 0], -1),  # the first guess has none before it to equal
             finished=~canvas.editable.any(1),
+            score=torch.zeros_like(canvas.ids[:, 0], dtype=torch.float32),
         )
 
     @torch.inference_mode()
@@ -183,7 +199,7 @@ class Denoising:
         undecided = sampler.noise.undecided(canvas) & running
         text = None
         if self.constraints is not None:
-            tempered, text = self.constraints.apply(tempered, canvas, undecided, is_greedy, self.draws)
+            text = self.constraints.apply(tempered, canvas, undecided, is_greedy, self.draws)
             logits = tempered
         prediction = Prediction.of_logits(logits, tempered, canvas.ids, rows, is_greedy, self.draws)
         if text is not None:

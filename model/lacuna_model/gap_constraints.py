@@ -9,9 +9,11 @@ from torch import Tensor
 
 from lacuna_model.canvas import Canvas
 from lacuna_model.constraints.automaton import NOWHERE, BoolArray, TokenAutomaton
+from lacuna_model.constraints.beginnings import Beginnings
 from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.constraints.kinds import Constraint
-from lacuna_model.constraints.programme import Draw, Programme
+from lacuna_model.constraints.programme import Programme
+from lacuna_model.constraints.token_classes import Draw
 from lacuna_model.errors import ConstraintError
 from lacuna_model.sampling.draws import Draws
 
@@ -53,6 +55,14 @@ class Language:
             raise ConstraintError(f"Nothing that the format allows {beginning}ends with {after!r}.")
         return cls(automaton, start, ends)
 
+    @classmethod
+    def beginning(cls, word: bytes, then: "Language | None", beginnings: Beginnings) -> "Language":
+        """A language whose texts begin with a word; None: anything may follow."""
+        automaton, start = (beginnings.anything, 0) if then is None else (then.automaton, then.start)
+        ends = beginnings.anything.accepting if then is None else then.ends
+        begun = beginnings.before(word, automaton, start)
+        return cls(begun, begun.start, np.append(ends, np.zeros(len(word), bool)))
+
     def accepts(self, text: bytes) -> bool:
         """Whether a text may stand in the gap."""
         state = self.automaton.read(text, self.start)
@@ -66,10 +76,17 @@ class Languages:
     Attributes:
         of_gap: None where anything goes.
         deletes: the delete token; None: the model has none.
+        begun: what the slots of the first gap hold where they begin with a cut word; None: no more than the gap.
     """
 
     of_gap: Sequence[Language | None]
     deletes: int | None
+    begun: Language | None = None
+
+    @property
+    def of_slots(self) -> tuple[Language | None, ...]:
+        """What the slots of each gap may hold."""
+        return (self.begun or self.of_gap[0], *self.of_gap[1:])
 
     @property
     def num_tokens(self) -> list[int]:
@@ -80,9 +97,9 @@ class Languages:
         ]
 
     def accept(self, texts: Sequence[bytes]) -> bool:
-        """Whether texts may stand in the gaps."""
+        """Whether texts may stand in the slots of the gaps."""
         return all(
-            language is None or language.accepts(text) for language, text in zip(self.of_gap, texts, strict=True)
+            language is None or language.accepts(text) for language, text in zip(self.of_slots, texts, strict=True)
         )
 
     def canvas(self, committed: bytes, num_left: int) -> "GapConstraints | None":
@@ -92,10 +109,10 @@ class Languages:
             committed: what earlier canvases have put into the first gap, if it is the only one.
             num_left: slots that later canvases may add to it.
         """
-        if not any(self.of_gap):
+        if not any(self.of_slots):
             return None
         return GapConstraints(
-            [None if language is None else self._programme(language, committed, num_left) for language in self.of_gap]
+            [None if language is None else self._programme(language, committed, num_left) for language in self.of_slots]
         )
 
     def _programme(self, language: Language, committed: bytes, num_left: int) -> Programme:
@@ -121,18 +138,19 @@ class GapConstraints:
 
     def apply(
         self, logits: Tensor, canvas: Canvas, undecided: Tensor, is_greedy: Tensor | None, draws: Draws
-    ) -> tuple[Tensor, Tensor]:
-        """Replaces a step's logits by exact marginals, and finds a text for each gap.
+    ) -> Tensor:
+        """Finds a text for each gap.
 
         Args:
-            logits: of all slots of the canvas in their order, (N, V) float32.
+            logits: of all slots of the canvas in their order, (N, V) float32. They become the logs of exact marginals
+                in gaps that have a constraint.
             canvas: (B, L).
             undecided: slots to decide, (B, L) bool; the other slots keep their tokens.
             is_greedy: slots that get the most probable text, not a drawn one, (N,) bool; None: all.
             draws: for the others.
 
         Returns:
-            The marginals' logs, (N, V), and the texts' tokens, `NOWHERE` in gaps without a constraint, (N,) int64.
+            The texts' tokens, `NOWHERE` in gaps without a constraint, (N,) int64.
         """
         is_slot = canvas.editable
         rows, gaps = is_slot.nonzero()[:, 0], canvas.gaps[is_slot]  # (N,)
@@ -147,11 +165,12 @@ class GapConstraints:
                     tokens[slots] = given[slots]
                     continue
                 draw = None if is_greedy is None or bool(is_greedy[slots[0]]) else _draw(draws, slots, canvas)
-                solution = programme.solve(logits[slots].cpu().numpy(), given[slots].cpu().numpy(), draw)
-                assert solution is not None, "some text has fitted so far, and only parts of it were accepted"
-                logits = logits.index_copy(0, slots, torch.from_numpy(solution.logits).to(logits))
-                tokens[slots] = torch.from_numpy(solution.tokens).to(tokens)
-        return logits, tokens
+                solved = logits[slots].cpu().numpy()
+                text = programme.solve(solved, given[slots].cpu().numpy(), draw)
+                assert text is not None, "some text has fitted so far, and only parts of it were accepted"
+                logits[slots] = torch.from_numpy(solved).to(logits)
+                tokens[slots] = torch.from_numpy(text).to(tokens)
+        return tokens
 
 
 def _draw(draws: Draws, slots: Tensor, canvas: Canvas) -> Draw:

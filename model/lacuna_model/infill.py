@@ -2,19 +2,23 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from lacuna_model.beams import BeamDenoising
 from lacuna_model.chaining import Steps, group_gaps, run_chain
 from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
+from lacuna_model.constraints.beginnings import Beginnings
 from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.denoising import Denoising, Limits, State
 from lacuna_model.device import choose_device
 from lacuna_model.errors import CheckpointMismatchError, ConstraintError
 from lacuna_model.fills import Piece, decode, fill_of, pieces_of, slots_of
 from lacuna_model.gap_constraints import GapConstraints, Language, Languages
+from lacuna_model.healing import cut_word, fill_without, with_word, without
 from lacuna_model.layout import Layout, lay_out
 from lacuna_model.prefix_cache import Prefix, PrefixCache
 from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, Ranking
@@ -76,7 +80,10 @@ class Infiller:
         self.cache = PrefixCache(denoiser, max_cached_prefixes * max_prefix_tokens * denoiser.num_bytes_of_token)
         config = denoiser.config
         no_text = (b"",) * (config.vocab_size - tokenizer.num_text_ids)
-        self._automata = AutomatonBuilder((*tokenizer.vocabulary, *no_text))
+        vocabulary = (*tokenizer.vocabulary, *no_text)
+        self._token_bytes = vocabulary
+        self._automata = AutomatonBuilder(vocabulary)
+        self._beginnings = Beginnings(vocabulary)
         textless = {*tokenizer.special_ids, *range(tokenizer.num_text_ids, config.vocab_size), config.mask_token_id}
         banned = sorted(token for token in textless - {None, config.delete_token_id} if token < config.vocab_size)
         self._banned = torch.tensor(banned, dtype=torch.int64, device=denoiser.device)
@@ -142,28 +149,39 @@ class Infiller:
 
     def _run_groups(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
         """Fills gaps that may lie too far apart for one canvas."""
-        num_needed = [ROOM_OF_CONSTRAINT * least for least in self._languages(request).num_tokens]
+        num_needed = [ROOM_OF_CONSTRAINT * least for least in self.languages(request).num_tokens]
         groups = group_gaps(request, self.tokenizer, self.denoiser.config, num_needed)
         return run_chain(self._run_group, request, groups, cancelled)
 
     def _run_group(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
         """Fills gaps that share a canvas."""
-        tally = Tally(request, time.perf_counter())
-        steps = self._resolve(tally, cancelled)
+        word = self._cut_word(request)
+        tally = Tally(with_word(request, word), time.perf_counter())
+        steps = self._resolve(tally, word, cancelled)
         number = 0
         while True:
             try:
                 state = next(steps)
             except StopIteration as stop:
                 result: InfillResult = stop.value
-                return result
+                fills = tuple(fill_without(fill, word) for fill in result.fills)
+                return replace(
+                    result, fills=fills, num_tokens=sum(len(gap) for fill in fills[:1] for gap in fill.tokens)
+                )
             number += 1
-            yield DenoisingStep(number, slots_of(state, request.num_gaps, tally.committed, self.tokenizer))
+            first, *others = slots_of(state, request.num_gaps, tally.committed, self.tokenizer)
+            yield DenoisingStep(number, (without(first, word), *others))
 
-    def _resolve(self, tally: Tally, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
+    def _cut_word(self, request: InfillRequest) -> str:
+        """What of a word is healed: where anything may follow, only if the model chooses the length by itself."""
+        if self.denoiser.config.delete_token_id is None and not any(request.constraints or ()):
+            return ""
+        return cut_word(request, self.languages(request).num_tokens[0], self.tokenizer)
+
+    def _resolve(self, tally: Tally, word: str, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
         rest = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
-        languages = self._languages(request)
+        languages = self.languages(request, word)
         if cancelled():
             return tally.cancelled()
         prefix = self._encode(tally, rest)
@@ -174,19 +192,29 @@ class Infiller:
             most = min(rest.max_slots, max(request.max_tokens) - len(tally.committed))
             layout, rest = rest.split(most)
             num_left = max(request.max_tokens) - len(tally.committed) - most if request.num_gaps == 1 else 0
-            constraints = languages.canvas(self._bytes(tally.committed), num_left)
-            num_slots = self._num_slots(layout, options, most, constraints)
+            width = None if any(languages.of_gap) else self._beam_width(options)
+            constraints = None if width else languages.canvas(self._bytes(tally.committed), num_left)
+            num_slots = [most] if width else self._num_slots(layout, options, most, constraints)
             canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)
             began = time.perf_counter()
             denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws, constraints)
-            denoised = yield from denoising.run(canvas, self._limits(tally, len(num_slots), cancelled))
+            if width:
+                denoising = self._with_beams(denoising, width, word, tally)
+            denoised = yield from denoising.run(canvas, self._limits(tally, width or len(num_slots), cancelled))
             tally.denoise_seconds += time.perf_counter() - began
             tally.num_steps += denoised.num_steps
             tally.stop_reason = denoised.stop_reason
             if denoised.stop_reason == "cancelled":
                 return tally.cancelled()
             candidates = Candidates(
-                self.denoiser, sampler.noise, draws, prefix, denoised.canvas, denoised.confidence, num_suffix_tokens
+                denoiser=self.denoiser,
+                noise=sampler.noise,
+                draws=draws,
+                prefix=prefix,
+                canvas=denoised.canvas,
+                confidence=denoised.confidence,
+                score=denoised.score,
+                num_suffix_tokens=num_suffix_tokens.expand(len(denoised.score)),
             )
             ranked = self._rank(tally, candidates)
             best, _ = ranked[0]
@@ -203,13 +231,14 @@ class Infiller:
         tally.encode_seconds += time.perf_counter() - began
         return prefix
 
-    def _languages(self, request: InfillRequest) -> Languages:
-        """What the gaps of a request may hold."""
+    def languages(self, request: InfillRequest, word: str = "") -> Languages:
+        """What the gaps of a request may hold, the first one also a word at its beginning."""
         languages = [
             None if constraint is None else Language.of(constraint, request.language, self._automata)
             for constraint in request.constraints or (None,) * request.num_gaps
         ]
-        return Languages(languages, self.denoiser.config.delete_token_id)
+        begun = Language.beginning(word.encode(), languages[0], self._beginnings) if word else None
+        return Languages(languages, self.denoiser.config.delete_token_id, begun)
 
     def _bytes(self, gap: Sequence[Piece]) -> bytes:
         return self.tokenizer.decode_bytes([token for token, _ in gap])
@@ -242,6 +271,26 @@ class Infiller:
             and (options.max_lines is None or decode(filled, self.tokenizer).count("\n") < options.max_lines)
             and (options.deadline_ms is None or elapsed_ms + tally.ms_per_step <= options.deadline_ms)
             and (options.max_forwards is None or tally.num_steps < options.max_forwards)
+        )
+
+    def _beam_width(self, options: InfillOptions) -> int | None:
+        """Candidates that compete; None where chance is asked for, or the checkpoint is to be sampled otherwise."""
+        width = self.denoiser.config.beam_width
+        return None if width is None or options.temperature else max(width, options.num_candidates)
+
+    def _with_beams(self, plain: Denoising, width: int, word: str, tally: Tally) -> Denoising:
+        return BeamDenoising(
+            plain.denoiser,
+            plain.sampler,
+            plain.prefix,
+            plain.banned,
+            plain.draws,
+            token_bytes=self._token_bytes,
+            beginnings=self._beginnings,
+            word=b"" if tally.committed else word.encode(),
+            width=width,
+            num_wanted=tally.request.options.num_candidates,
+            goes_on=bool(tally.committed),
         )
 
     def _num_slots(

@@ -136,6 +136,8 @@ def lay_out(
     if request.num_gaps > 1:
         longest = tuple(min(most, max_slots) for most in longest)
     language = tokenizer.language_id(request.language)
+    if language is None:
+        language = tokenizer.language_id("text")
     start = (config.bos_token_id, *(() if language is None else (language,)))
     return Layout(
         prefix=(*start, *_end_of_prefix(before, tokenizer, budget - len(start))),

@@ -29,6 +29,7 @@ class Candidates:
         prefix: the text before the canvas.
         canvas: one candidate a row, all slots decided.
         confidence: probability of every token in the last denoising pass, (B, L) float32.
+        score: log-probability of each under the denoiser, (B,) float32; all zero where it was not counted.
         num_suffix_tokens: given tokens behind the last gap of each row, (B,) int64.
     """
 
@@ -38,6 +39,7 @@ class Candidates:
     prefix: Prefix
     canvas: Canvas
     confidence: Tensor
+    score: Tensor
     num_suffix_tokens: Tensor
 
     def suffix_heads(self, num_tokens: int) -> Tensor:
@@ -76,6 +78,7 @@ class EncoderJudge:
 
     By the chain rule that ranks middles of every length by P(middle | prefix, suffix), as far as the head of the
     suffix tells, since all candidates share the prefix and the head. One pass on top of the prefix's keys and values.
+    The denoiser's own score, where it kept one, is added: two opinions on the same probability, multiplied.
 
     Attributes:
         num_suffix_tokens: length of the head.
@@ -93,7 +96,7 @@ class EncoderJudge:
         denoiser, prefix = candidates.denoiser, candidates.prefix
         states, _ = denoiser.encode(ids, prefix.key_values)  # (B, T, D)
         before = torch.cat((prefix.hidden.expand(len(ids), 1, -1), states[:, :-1]), dim=1)
-        return (_log_probabilities(denoiser, before, ids) * judged).sum(1)
+        return (_log_probabilities(denoiser, before, ids) * judged).sum(1) + candidates.score
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, islice
+from itertools import accumulate, chain, islice
 
 from lacuna_model.chaining import Run, Steps
-from lacuna_model.constraints.syntax import Fault, SyntaxCheck
+from lacuna_model.constraints.syntax import Fault, SyntaxCheck, pieces_of
 from lacuna_model.errors import InputError
 from lacuna_model.request import InfillRequest
 from lacuna_model.result import Fill, InfillResult, Timing, Token
@@ -20,6 +20,9 @@ NUM_CORRECTIONS = 2
 NUM_TOKENS_BEFORE_FAULT = 3
 """Tokens before a fault that are masked with it: a parser notices an error behind its cause."""
 
+NUM_SLOTS_OF_NAME = 4
+"""Open slots for each name in a simple fill, with more to spare where the model can delete."""
+
 NUM_CUTS = 8
 """Beginnings of each candidate that are tried when no round has brought one that parses."""
 
@@ -29,7 +32,11 @@ def run_with_syntax(run: Run, request: InfillRequest, cancelled: Callable[[], bo
 
     The first round asks for several candidates. The best that parses is taken, or else the longest run of whole lines
     of one. If there is none, a further round masks the best candidate again from a little before its error on, so
-    that the denoiser corrects itself. Limits of the request hold for all rounds together.
+    that the denoiser corrects itself. The last round gives what the text around the gap demands, as the simplest fill
+    shows it: an indentation, a header's colon, brackets. The denoiser writes the rest. Limits of the request hold for
+    all rounds together.
+
+    If no round brings a fill that parses, a beginning of one is taken, or at last a simple fill that nobody predicted.
 
     Args:
         run: fills a request without regard to its syntax.
@@ -135,9 +142,27 @@ class _Rounds:
             seed=(options.seed + len(self.results)) % 2**63,
         )
         try:
-            return replace(asked, options=options, draft=None if self.is_constrained else _draft(fill, fault))
+            return replace(asked, options=options, draft=None if self.is_constrained else self._draft(fill, fault))
         except InputError:
             return None  # the gap may not even hold what would be kept and one token
+
+    def _draft(self, fill: Fill, fault: Fault) -> tuple[tuple[str | None, ...], ...]:
+        """The fill, its faulty gap open from a little before the fault on; in the last round with a simple end."""
+        start, end = _kept(fill, fault), ""
+        if len(self.results) == NUM_CORRECTIONS:
+            start, end = self._simple(fill, fault) or (start, end)
+        drafts: list[tuple[str | None, ...]] = [(text,) if text else () for text in fill.texts]
+        drafts[fault.gap] = ((start,) if start else ()) + _opened(end)
+        return tuple(drafts)
+
+    def _simple(self, fill: Fill, fault: Fault) -> tuple[str, str] | None:
+        """What to keep of a faulty gap's text, if anything, and a simple end with which it parses; None if unknown."""
+        kept, max_lines = _kept(fill, fault), self.request.options.max_lines
+        for start in (kept, "") if kept.strip() else ("",):
+            end = self.check.completion((*fill.texts[: fault.gap], start, *fill.texts[fault.gap + 1 :]), fault.gap)
+            if end is not None and (max_lines is None or (start + end).count("\n") < max_lines):
+                return start, end
+        return None
 
     def _ms_left(self) -> float | None:
         deadline_ms = self.request.options.deadline_ms
@@ -145,7 +170,7 @@ class _Rounds:
 
     def best(self) -> tuple[Fill, ...]:
         """Distinct fills, as many as were asked for, valid ones first."""
-        valid = self.valid or ([] if self.is_constrained else self._sound_beginning())
+        valid = self.valid or ([] if self.is_constrained else self._sound_beginning() or self._simplest())
         fills: dict[tuple[str, ...], Fill] = {}
         for fill in (*valid, *(fill for fill, _ in self.broken)):
             fills.setdefault(fill.texts, fill)
@@ -167,14 +192,23 @@ class _Rounds:
                 return [sound]
         return []
 
+    def _simplest(self) -> list[Fill]:
+        """A beginning of a candidate with a simple end, or that end alone, if there is time left to find it."""
+        for fill, fault in self.broken:
+            ms_left = self._ms_left()
+            if ms_left is not None and ms_left < 0:
+                break
+            if (simple := self._simple(fill, fault)) is not None:
+                start, end = simple
+                return [_continued(_cut(fill, fault.gap, start), fault.gap, end)]
+        return []
+
     def _closed(self, fill: Fill, gap: int) -> Fill | None:
         """The fill if it is sound, or else with the brackets that one gap leaves open closed, if it is sound then."""
         for closing in ("", *self.check.closings(fill.texts, gap)):
-            texts = (*fill.texts[:gap], fill.texts[gap] + closing, *fill.texts[gap + 1 :])
-            if self.check.fault(texts) is None:
-                added = (Token(closing, 0.0),) if closing else ()  # nobody predicted it
-                tokens = (*fill.tokens[:gap], fill.tokens[gap] + added, *fill.tokens[gap + 1 :])
-                return replace(fill, texts=texts, tokens=tokens)
+            closed = _continued(fill, gap, closing)
+            if self.check.fault(closed.texts) is None:
+                return closed
         return None
 
     def result(self, fills: tuple[Fill, ...]) -> InfillResult:
@@ -219,6 +253,16 @@ def _cut(fill: Fill, gap: int, text: str) -> Fill:
     )
 
 
+def _continued(fill: Fill, gap: int, end: str) -> Fill:
+    """A fill with one gap's text continued by what nobody predicted."""
+    added = (Token(end, 0.0),) if end else ()
+    return replace(
+        fill,
+        texts=(*fill.texts[:gap], fill.texts[gap] + end, *fill.texts[gap + 1 :]),
+        tokens=(*fill.tokens[:gap], fill.tokens[gap] + added, *fill.tokens[gap + 1 :]),
+    )
+
+
 def _starts(fill: Fill, gap: int) -> list[int]:
     """Where each token of a gap begins in its text, and where the last one ends."""
     return [0, *accumulate(len(token.text) for token in fill.tokens[gap])]
@@ -232,11 +276,15 @@ def _beginnings(fill: Fill, fault: Fault) -> Iterator[str]:
             yield beginning
 
 
-def _draft(fill: Fill, fault: Fault) -> tuple[tuple[str | None, ...], ...]:
-    """The fill, its faulty gap open from a little before the fault on."""
+def _kept(fill: Fill, fault: Fault) -> str:
+    """The faulty gap's text up to a little before its fault."""
     starts = _starts(fill, fault.gap)
     num_sound = sum(start <= fault.start for start in starts) - 1
-    kept = fill.texts[fault.gap][: starts[max(0, num_sound - NUM_TOKENS_BEFORE_FAULT)]]
-    drafts: list[tuple[str | None, ...]] = [(text,) if text else () for text in fill.texts]
-    drafts[fault.gap] = (kept, None) if kept else (None,)
-    return tuple(drafts)
+    return fill.texts[fault.gap][: starts[max(0, num_sound - NUM_TOKENS_BEFORE_FAULT)]]
+
+
+def _opened(end: str) -> tuple[str | None, ...]:
+    """A simple end as a draft, open where anything may stand."""
+    *pieces, last = pieces_of(end)
+    slots = chain.from_iterable((None,) * NUM_SLOTS_OF_NAME if piece is None else (piece,) for piece in pieces)
+    return (*slots, last)

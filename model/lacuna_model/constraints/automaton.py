@@ -1,6 +1,5 @@
-"""Finite automata over bytes and over the tokens of a vocabulary, as arrays."""
+"""Finite automata over the tokens of a vocabulary, as arrays."""
 
-from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,35 +33,24 @@ class TokenAutomaton:
     edges: IntArray
 
     @classmethod
-    def of_edges(
-        cls, start: int, accepting: Set[int], edges: Mapping[int, Mapping[int, int]], vocab_size: int
+    def of_steps(
+        cls,
+        start: int,
+        accepting: BoolArray,
+        next_of_byte: IntArray,
+        steps: tuple[IntArray, IntArray, IntArray],
+        vocab_size: int,
     ) -> "TokenAutomaton":
-        """Numbers the states and groups the tokens.
+        """Groups the tokens.
 
         Args:
-            start: any number.
-            accepting: states where a text may end.
-            edges: for each state, where tokens lead; `vocab_size + byte` stands for a single byte.
+            start: see above.
+            accepting: see above.
+            next_of_byte: see above.
+            steps: sources, tokens and targets of all steps, (E,) each; the sources of each token rising.
             vocab_size: V.
         """
-        states = sorted({start, *accepting, *edges, *(state for row in edges.values() for state in row.values())})
-        number = {state: index for index, state in enumerate(states)}
-        rows = [
-            np.array([(number[state], token, number[target]) for token, target in row.items()], np.int64).reshape(-1, 3)
-            for state, row in edges.items()
-        ]
-        sources, tokens, targets = np.concatenate([np.empty((0, 3), np.int64), *rows]).T
-        is_byte = tokens >= vocab_size
-        next_of_byte = np.full((len(states), NUM_BYTES), NOWHERE)
-        next_of_byte[sources[is_byte], tokens[is_byte] - vocab_size] = targets[is_byte]
-        class_of_token, grouped = _grouped(sources[~is_byte], tokens[~is_byte], targets[~is_byte], vocab_size)
-        return cls(
-            start=number[start],
-            accepting=np.isin(states, list(accepting)),
-            next_of_byte=next_of_byte,
-            class_of_token=class_of_token,
-            edges=grouped,
-        )
+        return cls(start, accepting, next_of_byte, *_grouped(*steps, vocab_size))
 
     @property
     def num_states(self) -> int:
@@ -111,18 +99,16 @@ def _grouped(sources: IntArray, tokens: IntArray, targets: IntArray, vocab_size:
     Returns:
         The class of each token, (V,), and every (source, target, class) once, sorted, (E, 3).
     """
-    order = np.lexsort((sources, tokens))
-    sources, tokens, targets = sources[order], tokens[order], targets[order]
-    present, begins, lengths = np.unique(tokens, return_index=True, return_counts=True)
+    order = np.argsort(tokens, kind="stable")
+    columns = np.stack((sources[order], targets[order]), axis=1)
+    present, begins = np.unique(tokens[order], return_index=True)
     class_of_token = np.full(vocab_size, NOWHERE)
     known: dict[bytes, int] = {}
-    kept: list[IntArray] = []
-    columns = np.stack((sources, targets), axis=1)
-    for token, begin, length in zip(present.tolist(), begins.tolist(), lengths.tolist(), strict=True):
-        column = columns[begin : begin + length]
+    kept: list[IntArray] = [np.empty((0, 3), np.int64)]
+    for token, column in zip(present.tolist(), np.split(columns, begins[1:]) if len(present) else (), strict=True):
         number = known.setdefault(column.tobytes(), len(known))
         class_of_token[token] = number
-        if number == len(known) - 1 and len(kept) < len(known):
+        if number == len(kept) - 1:  # a new one
             kept.append(np.column_stack((column, np.full(len(column), number))))
-    edges = np.concatenate([np.empty((0, 3), np.int64), *kept])
+    edges = np.concatenate(kept)
     return class_of_token, edges[np.lexsort(edges.T[::-1])]

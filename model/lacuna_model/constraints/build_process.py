@@ -11,11 +11,13 @@ from outlines_core import Index, Vocabulary
 
 from lacuna_model.constraints.automaton import NUM_BYTES, TokenAutomaton
 from lacuna_model.constraints.building import MAX_CPU_SECONDS, NOT_A_REGEX, TOO_LARGE, save
+from lacuna_model.constraints.byte_automaton import ByteAutomaton
+from lacuna_model.constraints.token_steps import token_steps
 
 END = 0
 """The byte that ends a text while an automaton is made; no text has it."""
 
-MAX_EDGES = 10_000_000
+MAX_STEPS = 10_000_000
 MAX_MEMORY_BYTES = 6 << 30
 
 
@@ -40,24 +42,30 @@ def automaton_of(pattern: str, tokens: Sequence[bytes]) -> TokenAutomaton:
 
     Raises:
         ValueError: it is none.
-        OverflowError: it has too many edges.
+        OverflowError: it has too many steps.
     """
-    ids: dict[str | bytes, list[int]] = {bytes([byte]): [len(tokens) + byte] for byte in range(NUM_BYTES)}
-    end = len(tokens) + NUM_BYTES
-    Index(pattern, Vocabulary(end, ids))  # by itself: "a)|(b" would become an expression below
-    for number, token in enumerate(tokens):
-        if token and END not in token:
-            ids.setdefault(token, []).append(number)
-    index = Index(rf"\x00(?:{without_null(pattern)})\x00", Vocabulary(end, ids))
-    edges = index.get_transitions()
-    if sum(map(len, edges.values())) > MAX_EDGES:
-        raise OverflowError
-    null, finals = len(tokens) + END, index.get_final_states()
-    start = edges.pop(index.get_initial_state())[null]
-    ends = {state for state, row in edges.items() if row.pop(null, None) in finals}
+    each_byte: dict[str | bytes, list[int]] = {bytes([byte]): [byte] for byte in range(NUM_BYTES)}
+    if _closes_too_much(pattern):
+        Index(pattern, Vocabulary(NUM_BYTES, dict(each_byte)))  # by itself: "a)|(b" would become an expression below
+    index = Index(rf"\x00(?:{without_null(pattern)})\x00", Vocabulary(NUM_BYTES, each_byte))
+    edges, finals = index.get_transitions(), index.get_final_states()
+    start = edges.pop(index.get_initial_state())[END]
+    ends = {state for state, row in edges.items() if row.pop(END, None) in finals}
     for state in finals:
         edges.pop(state, None)
-    return TokenAutomaton.of_edges(start, ends, edges, len(tokens))
+    read = ByteAutomaton.of_edges(start, ends, edges).minimal()
+    steps = token_steps(read.next_of_byte, tokens, MAX_STEPS)
+    return TokenAutomaton.of_steps(read.start, read.accepting, read.next_of_byte, steps, len(tokens))
+
+
+def _closes_too_much(pattern: str) -> bool:
+    """Whether a group seems to end that has not begun."""
+    depth = 0
+    for piece in _GROUPING.finditer(pattern):
+        depth += {"(": 1, ")": -1}.get(piece[0], 0)
+        if depth < 0:
+            return True
+    return _FLAGS.search(pattern) is not None
 
 
 def without_null(pattern: str) -> str:
@@ -76,6 +84,7 @@ def without_null(pattern: str) -> str:
 
 _FLAGS = re.compile(r"\(\?[a-zA-Z]*[sxR]")
 _CLASS = r"\[\^?\]?(?:\\.|\[\^?\]?(?:\\.|[^]\\])*\]|[^]\\[])*\]"
+_GROUPING = re.compile(rf"\\.|{_CLASS}|[()]", re.DOTALL)
 _PIECE = re.compile(rf"(?P<negated>\\(?:[DSW]|P(?:\{{[^}}]*\}}|.)))|\\.|(?P<class>{_CLASS})|(?P<dot>\.)", re.DOTALL)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zipfile import BadZipFile
 
@@ -23,7 +24,7 @@ from lacuna_model.errors import ConstraintError
 
 log = logging.getLogger(__name__)
 
-FORMAT = "2"
+FORMAT = "3"
 """Of the kept files; a change makes the old ones unknown."""
 
 MAX_KEPT_BYTES = 256 << 20
@@ -51,9 +52,10 @@ class AutomatonBuilder:
         self._digest = hashlib.sha256(f"{FORMAT}\n{self._vocabulary}".encode())
         self._directory = directory or platformdirs.user_cache_path("lacuna", appauthor=False) / "automata"
         self._known: OrderedDict[str, TokenAutomaton | ConstraintError] = OrderedDict()
+        self._lock = Lock()
 
     def build(self, pattern: str) -> TokenAutomaton:
-        """The automaton of a regular expression, which a whole text has to match.
+        """The automaton of a regular expression, which a whole text has to match. Any thread may ask.
 
         Args:
             pattern: in the dialect of Rust's regex-automata: neither look-around nor back-references.
@@ -61,16 +63,19 @@ class AutomatonBuilder:
         Raises:
             ConstraintError: the expression is wrong, matches nothing, is too large or takes too long.
         """
-        if pattern not in self._known:
+        with self._lock:
+            known = self._known.get(pattern)
+        if known is None:
             path = self._path(pattern)
             try:
-                self._known[pattern] = _load(path) or self._make(pattern, path)
+                known = _load(path) or self._make(pattern, path)
             except ConstraintError as error:
-                self._known[pattern] = error  # it would take as long to fail again
+                known = error  # it would take as long to fail again
+        with self._lock:
+            self._known[pattern] = known
+            self._known.move_to_end(pattern)
             if len(self._known) > MAX_IN_MEMORY:
                 self._known.popitem(last=False)
-        self._known.move_to_end(pattern)
-        known = self._known[pattern]
         if isinstance(known, ConstraintError):
             raise ConstraintError(str(known))
         return known

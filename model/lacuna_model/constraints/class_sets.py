@@ -3,12 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lacuna_model.constraints.automaton import IntArray
-
-FloatArray = npt.NDArray[np.float64]
-LogitArray = npt.NDArray[np.float32]
+from lacuna_model.constraints.token_classes import FloatArray, LogitArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,16 +19,12 @@ class ClassSets:
         members: the classes of all sets, one set after the other, (M,) int64.
         firsts: where a set begins among them, (U,) int64.
         has_class: which classes a set has, (U, C) float32, zero or one.
-        by_set: the transitions in the order of their sets, (T,) int64.
-        firsts_by_set: where a set begins among them, (U,) int64.
     """
 
     set_of_transition: IntArray
     members: IntArray
     firsts: IntArray
     has_class: LogitArray
-    by_set: IntArray
-    firsts_by_set: IntArray
 
     @classmethod
     def of(cls, classes: IntArray, firsts: IntArray) -> "ClassSets":
@@ -48,30 +41,30 @@ class ClassSets:
         has_class = np.zeros((len(sets), int(classes.max(initial=-1)) + 1), np.float32)
         for number, members in enumerate(sets):
             has_class[number, members] = 1.0
-        by_set = np.argsort(set_of_transition, kind="stable")
         return cls(
             set_of_transition=set_of_transition,
             members=np.concatenate([np.empty(0, np.int64), *sets]),
             firsts=np.cumsum([0, *map(len, sets)], dtype=np.int64)[:-1],
             has_class=has_class,
-            by_set=by_set,
-            firsts_by_set=np.unique(set_of_transition[by_set], return_index=True)[1],
         )
+
+    @property
+    def num_sets(self) -> int:
+        """U."""
+        return len(self.firsts)
 
     def classes_of(self, transition: int) -> IntArray:
         """The classes that make a transition, rising."""
         return np.flatnonzero(self.has_class[self.set_of_transition[transition]])
 
     def best(self, of_class: LogitArray) -> FloatArray:
-        """The greatest figure of the classes, (N, C), that make each transition, (N, T)."""
-        of_set = np.maximum.reduceat(of_class[:, self.members], self.firsts, 1)
-        return of_set[:, self.set_of_transition].astype(np.float64)
+        """The greatest figure of the classes, (N, C), in each set, (N, U)."""
+        return np.maximum.reduceat(of_class.take(self.members, 1), self.firsts, 1).astype(np.float64)
 
     def sums(self, of_class: LogitArray) -> FloatArray:
-        """The sums of figures of the classes, (N, C), that make each transition, (N, T)."""
-        return (of_class @ self.has_class.T)[:, self.set_of_transition].astype(np.float64)
+        """The sums of figures of the classes, (N, C), in each set, (N, U)."""
+        return (of_class @ self.has_class.T).astype(np.float64)
 
-    def per_class(self, of_transition: FloatArray) -> FloatArray:
-        """The sums of figures of transitions, (N, T), that each class makes, (N, C)."""
-        of_set = np.add.reduceat(of_transition[:, self.by_set], self.firsts_by_set, 1)
+    def per_class(self, of_set: FloatArray) -> FloatArray:
+        """The sums of figures of the sets, (N, U), that each class belongs to, (N, C)."""
         return of_set @ self.has_class

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from lacuna_model.constraints.presets import pattern_of_preset
@@ -86,9 +87,7 @@ class JsonSchema:
 
     def pattern(self, language: str) -> str:
         """The texts that the schema accepts, in the order of its properties."""
-        from lacuna_model.constraints.schema import regex_of_schema  # what it needs takes a while to load
-
-        return regex_of_schema(json.loads(self.schema))
+        return _pattern_of_schema(self.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,13 @@ class Preset:
     def pattern(self, language: str) -> str:
         """What the format is in this language."""
         return pattern_of_preset(self.preset, language)
+
+
+@lru_cache(maxsize=64)
+def _pattern_of_schema(schema: str) -> str:
+    from lacuna_model.constraints.schema import regex_of_schema  # what it needs takes a while to load
+
+    return regex_of_schema(json.loads(schema))
 
 
 def constraint_of_json(document: object) -> Regex | Choice | JsonSchema | Preset:

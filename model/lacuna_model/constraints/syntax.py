@@ -9,16 +9,19 @@ from typing import Protocol
 
 from lacuna_model.constraints.syntax_gaps import Fault, join
 from lacuna_model.constraints.syntax_grammars import parsers_of
-from lacuna_model.constraints.syntax_probes import closing_brackets
+from lacuna_model.constraints.syntax_probes import closing_brackets, pieces_of
 from lacuna_model.constraints.syntax_python import PythonJudge
 from lacuna_model.constraints.syntax_trees import TreeJudge
 
-__all__ = ["Fault", "SyntaxCheck"]
+__all__ = ["Fault", "SyntaxCheck", "pieces_of"]
 
 _QUOTES = ('"""', "'''", '"', "'", "`")
 
 
 class _Judge(Protocol):
+    @property
+    def simplest_fill(self) -> str: ...
+
     def fault(self, fills: Sequence[str]) -> Fault | None: ...
 
 
@@ -60,6 +63,18 @@ class SyntaxCheck:
                 return None
             faults.append(fault)
         return faults[0]
+
+    def completion(self, fills: Sequence[str], gap: int) -> str | None:
+        """The simplest text behind one gap's fill with which the fills bring no error; None if none is known."""
+        before = join(self._segments[: gap + 1], fills[: gap + 1])
+        after = join(self._segments[gap + 1 :], fills[gap + 1 :])
+        check = self.of((before, after), self._language)
+        assert check is not None, "a text with a check has one in all its parts"
+        for judge in check._judges:
+            completed = (*fills[:gap], fills[gap] + judge.simplest_fill, *fills[gap + 1 :])
+            if self.fault(completed) is None:
+                return judge.simplest_fill
+        return None
 
     def closings(self, fills: Sequence[str], gap: int) -> tuple[str, ...]:
         """What may have to follow a gap's fill: quotes and brackets that it leaves open, in Python also a colon."""

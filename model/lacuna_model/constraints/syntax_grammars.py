@@ -52,6 +52,17 @@ def parsers_of(language: str) -> tuple[Parser, ...]:
     return tuple(Parser(Language(getattr(import_module(package), name)())) for package, name in grammars)
 
 
+def keywords_of(parser: Parser) -> list[str]:
+    """Words that a grammar knows, a few names of its own for parts of programs among them."""
+    language = parser.language
+    kinds = (
+        [language.node_kind_for_id(number) for number in range(language.node_kind_count)]
+        if language is not None
+        else []
+    )
+    return sorted({kind for kind in kinds if kind is not None and kind.isalpha()})
+
+
 def errors_in(data: bytes, parser: Parser) -> Iterator[ByteSpan]:
     """Where a text has errors and missing tokens, in its order, outer ones first; a missing token has no width."""
     has_marked_tags = parser.language is not None and bool(parser.language.id_for_node_kind(_ERRONEOUS_END_TAG, True))

@@ -1,9 +1,12 @@
 """Simple fills that show whether a text is sound but for its gap: one of them parses, if anything short would.
 
-They tell a text that is broken elsewhere, which no fill can repair, from one that is only broken by its gap.
+They tell a text that is broken elsewhere, which no fill can repair, from one that is only broken by its gap; and the
+one that parses shows what the gap demands: an indentation, a header, brackets.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from keyword import kwlist
 
 from tree_sitter import Node, Parser
 
@@ -12,15 +15,28 @@ _OPENING = {")": "(", "]": "[", "}": "{"}
 
 _WORDS = (
     *("", "x", "x;", ";", "x: x;", "0", ": 0", ":", '"', '"x": 0', "'", ",", "x,", '",', "',", '": 0', '": 0,'),
-    *(" */", "/*", "end", "x() end", "fi", "done"),
+    *("0,", ": 0,", " */", "/*", "end", "x() end", "fi", "done", "x of x", "; x; x"),
 )
 """Fills that end what is before the gap."""
 
-_HEADS = ("", "x", "x() ", "x = ", "x: ", '"x": ', '": ', "if (x) ", "class x ", "x x() ")
+_HEADS = ("", "x", "x() ", "x = ", "x: ", '"x": ', '": ', "if (x) ", "class x ", "x x() ", "function () ")
 """What may stand before a bracket that the gap has to open."""
 
-_PYTHON_WORDS = ("", "x", "x:", ":", "():", " x = 0", "import x", " import x", "x in x:", "def x", '"', "'", '"""')
-_PYTHON_STATEMENTS = ("pass", "if x:", "try:", "except x:", "else:", "def x():", "def x", "@x", "x, ")
+_PYTHON_WORDS = (
+    *("", "x", '"', ":", "x:", "x,", ": x,", "():", " x = 0", "import x", " import x", "x in x:", "def x", "=x,"),
+    *("'", '""', '"""', ",", " in x", "> x:", "x import x", '"x": 0'),
+)
+_PYTHON_STATEMENTS = ("x", "if x:", "try:", "except x:", "else:", "def x():", "def x", "@x", "x, ", '"""')
+
+_QUOTES = ('"', "'", '"""', "'''")
+_AFTER_STRING = (":", ",", ": 0,", "")
+_AFTER_BRACKET = (":", ",")
+_AFTER_KEYWORD = ("", ";", " x", " x;", " '';", " x ")
+_AFTER_PYTHON_KEYWORD = (" x:", " x", ":", " x in x:", " x():", "")
+
+_BEGUN_WORD = re.compile(r"[^\W\d]\w*$")
+
+_ANYTHING = re.compile(r"\b(?:if x\b|if \(x\)|x in x\b|x\(\)|pass\b|x\b|0\b)")
 
 
 def brackets_between(before: str, after: str, parser: Parser) -> str:
@@ -42,8 +58,14 @@ def brackets_between(before: str, after: str, parser: Parser) -> str:
     return ""
 
 
-def probes(brackets: str) -> Iterator[str]:
-    """Fills for any language with brackets, simplest first; `brackets`: see `brackets_between`."""
+def probes(line: str, brackets: str, keywords: Sequence[str]) -> Iterator[str]:
+    """Fills for any language with brackets, simplest first.
+
+    Args:
+        line: what stands before the gap on its line.
+        brackets: see `brackets_between`.
+        keywords: of the language.
+    """
     closing, opening = _split(brackets)
     for word in _WORDS:
         yield word + closing + opening
@@ -52,30 +74,60 @@ def probes(brackets: str) -> Iterator[str]:
     if opening:
         for head in _HEADS:
             yield closing + head + opening
+    for end in _ends_of_keyword(line, keywords, _AFTER_KEYWORD):
+        yield end + closing + opening
 
 
-def python_probes(line: str, indentations: Sequence[str], brackets: str) -> Iterator[str]:
+def python_probes(line: str, indentations: Sequence[str], brackets: Callable[[str], str]) -> Iterator[str]:
     """Fills for Python, simplest first.
 
     Args:
         line: what stands before the gap on its line.
         indentations: those that a statement in the gap may have.
-        brackets: see `brackets_between`.
+        brackets: see `brackets_between`; those behind a quote that ends the text before the gap, or behind no quote.
     """
-    closing, opening = _split(brackets)
+    closing, opening = _split(brackets(""))
     if not line.strip():
         for indentation in indentations:
             yield f"{indentation.removeprefix(line)}pass"
-    for word in _PYTHON_WORDS:
-        yield word + closing + opening
-        if closing:
-            yield closing + word + opening
-    if not line.strip():
         for indentation in indentations:
             blanks = indentation.removeprefix(line)
             for statement in _PYTHON_STATEMENTS:
                 yield blanks + closing + statement + opening
             yield f"{blanks}except x:\n{indentation} pass"
+    for word in (*_PYTHON_WORDS, *_ends_of_keyword(line, kwlist, _AFTER_PYTHON_KEYWORD)):
+        yield word + closing + opening
+        if closing:
+            yield closing + word + opening
+    if closing:
+        for word in ("x", '"x": 0'):
+            for end in _AFTER_BRACKET:
+                yield word + closing + end + opening
+    for quote in _QUOTES:
+        closing, opening = _split(brackets(quote))
+        for word in _AFTER_STRING:
+            yield quote + closing + word + opening
+
+
+def _ends_of_keyword(line: str, keywords: Sequence[str], ends: Sequence[str]) -> Iterator[str]:
+    """What completes the word before a gap to a keyword, and the keyword to a statement or expression."""
+    begun = _BEGUN_WORD.search(line)
+    if begun:
+        for keyword in keywords:
+            if keyword.startswith(begun[0]):
+                yield from (keyword.removeprefix(begun[0]) + end for end in ends)
+
+
+def pieces_of(probe: str) -> tuple[str | None, ...]:
+    """A simple fill with None for each name, value, condition or statement in it, which anything may stand for.
+
+    Where there is none, anything may stand before it.
+    """
+    pieces: list[str | None] = [None]
+    for text in _ANYTHING.split(probe):
+        pieces += [text, None]
+    pieces = pieces[1:-1] if _ANYTHING.search(probe) else pieces[:-1]
+    return tuple(piece for piece in pieces if piece != "")
 
 
 def closing_brackets(before: str, after: str, parser: Parser) -> str:

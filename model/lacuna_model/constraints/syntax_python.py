@@ -47,26 +47,45 @@ class PythonJudge:
         gap, (start, end) = nearest_fill(fill_spans(segments, fills), error)
         return Fault(gap, start, end)
 
-    @cached_property
+    @property
+    def simplest_fill(self) -> str:
+        """A simple fill that parses where the text is sound but for its gaps, else one that leaves few errors."""
+        return self._trees.simplest_fill if self._sound is None else self._sound[1]
+
+    @property
     def _sound_part(self) -> tuple[str, ...] | None:
         """The widest part of the text that is sound but for its gaps; None if there is none."""
-        if self._is_sound(self._segments, _NUM_PROBES_OF_WHOLE):
-            return self._segments
-        for number, region in enumerate(regions_around(self._segments[0], self._segments[-1])):
+        return None if self._sound is None else self._sound[0]
+
+    @cached_property
+    def _sound(self) -> tuple[tuple[str, ...], str] | None:
+        """The widest sound part, and the simplest fill that shows it."""
+        regions = regions_around(self._segments[0], self._segments[-1])
+        fill = self._sound_fill(self._segments, _NUM_PROBES_OF_WHOLE if regions else None)
+        if fill is not None:
+            return self._segments, fill
+        for number, region in enumerate(regions):
             segments = region.segments(self._segments)
-            if self._is_sound(segments):
+            fill = self._sound_fill(segments)
+            if fill is not None:
                 is_only_fault = number == 0 and python_error(region.replaced(self._segments)) is None
-                return self._segments if is_only_fault else segments
+                return (self._segments if is_only_fault else segments), fill
         return None
 
-    def _is_sound(self, segments: tuple[str, ...], num_probes: int | None = None) -> bool:
-        """Whether some simple fill parses, of so many or of all."""
+    def _sound_fill(self, segments: tuple[str, ...], num_probes: int | None = None) -> str | None:
+        """The first simple fill that parses, of so many or of all."""
         before, after = segments[0], segments[-1]
         line = _LINE_BREAK.split(before)[-1]
-        brackets = brackets_between(before, after, self._parser)
-        fills = python_probes(line, indentations_at(before, after), brackets)
+        fills = python_probes(
+            line,
+            indentations_at(before, after),
+            lambda quote: brackets_between(before + quote, after, self._parser),
+        )
         num_gaps = len(segments) - 1
-        return any(python_error(join(segments, [fill] * num_gaps)) is None for fill in islice(fills, num_probes))
+        parsing = (
+            fill for fill in islice(fills, num_probes) if python_error(join(segments, [fill] * num_gaps)) is None
+        )
+        return next(parsing, None)
 
 
 def python_error(text: str) -> Span | None:

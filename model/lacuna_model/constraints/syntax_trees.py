@@ -7,7 +7,7 @@ from functools import cached_property
 from tree_sitter import Parser
 
 from lacuna_model.constraints.syntax_gaps import Fault, Span, fill_spans, join, nearest_fill
-from lacuna_model.constraints.syntax_grammars import errors_in
+from lacuna_model.constraints.syntax_grammars import errors_in, keywords_of
 from lacuna_model.constraints.syntax_probes import brackets_between, probes
 
 Place = tuple[tuple[int, int], tuple[int, int]]
@@ -40,19 +40,32 @@ class TreeJudge:
         content = _encoded(fills[gap])
         return Fault(gap, _num_characters(content[:start]), _num_characters(content[:end]))
 
-    @cached_property
+    @property
+    def simplest_fill(self) -> str:
+        """The simple fill that leaves the fewest errors."""
+        return self._before[0]
+
+    @property
     def _errors_before(self) -> frozenset[Place]:
+        return self._before[1]
+
+    @cached_property
+    def _before(self) -> tuple[str, frozenset[Place]]:
         brackets = brackets_between(self._segments[0], self._segments[-1], self._parser)
         apart: set[Place] = set()
         near: dict[int, set[Place]] = defaultdict(set)
-        for probe in probes(brackets):
+        simplest: dict[int, str] = {}
+        line = self._segments[0].rpartition("\n")[2]
+        for probe in probes(line, brackets, keywords_of(self._parser)):
             errors, spans = self._errors([probe] * (len(self._segments) - 1))
             if not errors:
-                return frozenset()
+                return probe, frozenset()
             places = {place for error in errors if (place := self._place(error, spans)) is not None}
             apart |= {place for place in places if self._is_apart(place)}
             near[len(errors)] |= places
-        return frozenset(apart | near[min(near)])
+            simplest.setdefault(len(errors), probe)
+        fewest = min(near)
+        return simplest[fewest], frozenset(apart | near[fewest])
 
     def _is_apart(self, place: Place) -> bool:
         """Whether code stands between an error and the gaps."""

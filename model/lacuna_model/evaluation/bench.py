@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from rich.console import Console
 
+from lacuna_model.config import GenerationConfig
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.references import LeftToRight, ReferenceGenerate, acceptable_to_reference
 from lacuna_model.evaluation.report import Progress, render_table
@@ -154,10 +155,11 @@ def run_benchmark(
     for trial in trials.values():
         trial()
     peak_memory_mb = _peak_memory_mb(infiller.denoiser.device)
-    warm = Measurement("reference, warm prefix", _reference_terms(infiller))
+    as_many_steps = replace(infiller.generation, num_denoising_steps=subject.warm().num_steps)
+    warm = Measurement("reference, warm prefix", _reference_terms(infiller, as_many_steps))
     cold = Measurement("reference, cold prefix", "the same, encoding the prefix first")
     try:
-        reference = ReferenceGenerate(checkpoint, infiller.denoiser, infiller.generation)
+        reference = ReferenceGenerate(checkpoint, infiller.denoiser, as_many_steps)
     except ImportError:
         absent = [warm, cold]
     else:
@@ -263,13 +265,13 @@ def _lay_out(infiller: Infiller, request: InfillRequest) -> Layout:
     )
 
 
-def _reference_terms(infiller: Infiller) -> str:
+def _reference_terms(infiller: Infiller, generation: GenerationConfig) -> str:
     """What the row of the reference compares: it is not our algorithm on our terms."""
-    given = acceptable_to_reference(infiller.generation)
+    given = acceptable_to_reference(generation)
     return (
         "transformers' generate on the same canvas, prefix cached by it; it runs uniform noise on weights trained with"
-        f" {infiller.denoiser.config.noise} noise, with its own stopping, up to {given.num_denoising_steps} steps,"
-        f" at temperatures {given.t_max:g} to {given.t_min:g}"
+        f" {infiller.denoiser.config.noise} noise, with its own stopping, up to {given.num_denoising_steps} steps as"
+        f" ours, at temperatures {given.t_max:g} to {given.t_min:g}"
     )
 
 

@@ -43,12 +43,14 @@ class Noise(StrEnum):
 
     ABSORBING = "absorbing"
     REVISION = "absorbing+revision"
+    LEFT_TO_RIGHT = "left-to-right"
     UNIFORM = "uniform"
 
 
 NOISINGS = {
     Noise.ABSORBING: Noising("absorbing", revision=0.0),
     Noise.REVISION: Noising("absorbing", revision=0.1),
+    Noise.LEFT_TO_RIGHT: Noising("absorbing", revision=0.1, left_to_right=0.7),
     Noise.UNIFORM: Noising("uniform", revision=0.0),
 }
 
@@ -94,6 +96,9 @@ def run(
     vocabulary: Vocabulary = EMBEDDED,
     stage: StageOption = Stage.DENOISING,
     noise: Annotated[Noise, typer.Option(help="Noise to learn to undo.")] = Noise.REVISION,
+    self_conditioning: Annotated[
+        float, typer.Option(help="Share of steps that show the model what it believed.")
+    ] = 0.5,
     start: Start = None,
     steps: Steps = 3000,
     cooldown: Cooldown = 600,
@@ -105,7 +110,10 @@ def run(
     save_every: Annotated[int, typer.Option(help="Steps between states.")] = 200,
 ) -> None:
     """Train, or go on training, and draw the curves."""
-    recipe = _of_stage(stage, Recipe(steps, cooldown, batch_size, noising=NOISINGS[noise], seed=seed))
+    recipe = Recipe(
+        steps, cooldown, batch_size, noising=NOISINGS[noise], self_conditioning=self_conditioning, seed=seed
+    )
+    recipe = _of_stage(stage, recipe)
     material = Material.load(corpus, vocabulary)
     with _Progress(steps, stage) as progress:
         train(

@@ -3,7 +3,7 @@
 A noise level t is drawn for each canvas, or for each of its gaps, and every slot of a gap's text is masked with
 probability t, as in masked and uniform-state discrete diffusion (Austin et al., 2021; Sahoo et al., 2024). Slots
 behind the text's end are masked always: the sampler drops them the moment it commits a delete, so no canvas it makes
-ever shows one.
+ever shows one. A share of the canvases is masked as beams make them: the text up to some token is there, the rest not.
 """
 
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ class Noising:
         kind: masked slots hold the mask token (absorbing) or a random token (uniform).
         revision: share of the unmasked slots of absorbing noise that hold a wrong token, to be corrected.
         full: share of canvases in which everything is masked, as in the first step of every fill.
+        left_to_right: share of canvases that show the first slots alone.
+        others_weight: weight of their masked slots in the loss; the first one, which is decided next, weighs 1.
         surplus_weight: weight of a surplus slot in the loss; the first one, which matters, weighs 1.
         visible_weight: weight of an unmasked, right token where wrong ones occur: it must be kept.
     """
@@ -32,12 +34,14 @@ class Noising:
     kind: NoiseKind = "absorbing"
     revision: float = 0.1
     full: float = 0.25
+    left_to_right: float = 0.0
+    others_weight: float = 0.25
     surplus_weight: float = 0.1
     visible_weight: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (0 <= self.revision <= 1 and 0 <= self.full <= 1):
-            raise ValueError("revision and full are shares between 0 and 1")
+        if not all(0 <= share <= 1 for share in (self.revision, self.full, self.left_to_right)):
+            raise ValueError("revision, full and left_to_right are shares between 0 and 1")
 
 
 class NoisyCanvases(NamedTuple):
@@ -72,7 +76,10 @@ def add_noise(
     level = torch.where(is_even, levels(shape[0], 1), level_of_gap)
     is_middle = batch.roles == Role.MIDDLE
     is_surplus = (batch.roles == Role.END) | (batch.roles == Role.SURPLUS)
-    masked = is_surplus | (is_middle & (uniform(*shape) < level))
+    num_shown = (uniform(shape[0], 1) * (is_middle.sum(1, keepdim=True) + 1)).floor()
+    is_ordered = uniform(shape[0], 1) < noising.left_to_right  # (B * K, 1)
+    is_hidden = torch.where(is_ordered, is_middle.cumsum(1) > num_shown, uniform(*shape) < level)
+    masked = is_surplus | (is_middle & is_hidden)
     random_ids = torch.randint(vocab_size, shape, generator=generator, device=device)
     is_absorbing = noising.kind == "absorbing"
     slot = torch.full_like(random_ids, mask_token_id) if is_absorbing and mask_token_id is not None else random_ids
@@ -85,5 +92,7 @@ def add_noise(
         weights = torch.where(wrong, 1.0, weights)
     elif not is_absorbing:
         weights = (is_middle | is_surplus).float()
-    weights = torch.where(batch.roles == Role.SURPLUS, noising.surplus_weight, weights)
+    is_later = is_ordered & masked & (masked.cumsum(1) > 1)
+    weights = torch.where(is_later, noising.others_weight * weights, weights)
+    weights = torch.where(batch.roles == Role.SURPLUS, noising.surplus_weight * weights, weights)
     return NoisyCanvases(ids, weights)

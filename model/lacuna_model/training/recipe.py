@@ -105,12 +105,17 @@ def nano_config(tokenizer: Tokenizer, noise: NoiseKind) -> dict[str, Any]:
             "num_key_value_heads": 1,
             "head_dim": 16,
         },
-        "lacuna": {"noise": noise, "mask_token_id": 4 if noise == "absorbing" else None, "delete_token_id": 3},
+        "lacuna": {
+            "noise": noise,
+            "mask_token_id": 4 if noise == "absorbing" else None,
+            "delete_token_id": 3,
+            "beam_width": 4 if noise == "absorbing" else None,
+        },
     }
 
 
 NANO_GENERATION_CONFIG: dict[str, Any] = {
-    "max_denoising_steps": 8,
+    "max_denoising_steps": 48,
     "sampler_config": {"_cls_name": "EntropyBoundSamplerConfig", "entropy_bound": 3.0},
     "t_min": 0.4,
     "t_max": 0.8,

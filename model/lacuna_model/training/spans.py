@@ -1,7 +1,9 @@
 """Which spans of a text become gaps.
 
-The mixture follows what made small infilling models work: mostly nodes of the syntax tree, as completions are, then
-lines, and some spans of random characters, without which completion inside a word fails altogether.
+The mixture follows what made small infilling models work: mostly nodes of the syntax tree and lines, as completions
+are, and some spans that begin at a random character, without which completion inside a word fails altogether. Few of
+them end at a random character too: where people type, what stands behind the cursor begins with a word, not in one,
+and a model that must expect any end anywhere thinks the shortest fill the likeliest.
 """
 
 import re
@@ -11,7 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from tree_sitter import Node
 
-from lacuna_model.evaluation.parsing import parser_of
+from lacuna_model.constraints.syntax_grammars import parsers_of
+
+_REST_OF_WORD = re.compile(r"\w*")
+_NUM_TRIES = 4
 
 Span = tuple[int, int]
 """First character of a gap and the one after its last."""
@@ -19,23 +24,28 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SpanMixture:
-    """Shares of the kinds of gaps; what remains are spans of random characters.
+    """Shares of the kinds of gaps; what remains are spans from a random character on.
 
     Attributes:
         empty: gaps with nothing in them: the model must learn to stay silent.
         syntax: nodes of the syntax tree and runs of them.
         lines: the rest of a line, or whole lines.
+        random_end: share of the spans from a random character on that end at one too; the others end with a word or
+            with a line.
         max_characters: longest gap.
     """
 
-    empty: float = 0.1
-    syntax: float = 0.45
-    lines: float = 0.3
+    empty: float = 0.08
+    syntax: float = 0.35
+    lines: float = 0.42
+    random_end: float = 0.2
     max_characters: int = 240
 
     def __post_init__(self) -> None:
         if min(self.empty, self.syntax, self.lines) < 0 or self.empty + self.syntax + self.lines > 1:
             raise ValueError("the shares of a span mixture must be positive and sum to at most 1")
+        if not 0 <= self.random_end <= 1:
+            raise ValueError(f"random_end is a share between 0 and 1, not {self.random_end}")
 
 
 def choose_spans(
@@ -69,8 +79,7 @@ def _draw(
     elif kind < mixture.syntax + mixture.lines:
         span = _rest_of_line(text, random) if random.random() < 0.5 else _whole_lines(text, line_starts, random)
     else:
-        start = int(random.integers(len(text)))
-        span = (start, start + _length(mixture.max_characters, random))
+        span = _from_anywhere(text, mixture, random)
     start, end = span
     return (start, min(end, len(text))) if end - start <= mixture.max_characters else None
 
@@ -97,6 +106,21 @@ def _aligned(nodes: Sequence[Span], length: int, mixture: SpanMixture, random: n
     return start, min(ends, key=lambda place: abs(place - end))
 
 
+def _from_anywhere(text: str, mixture: SpanMixture, random: np.random.Generator) -> Span:
+    start = int(random.integers(len(text)))
+    end = min(start + _length(mixture.max_characters, random), len(text))
+    if random.random() < mixture.random_end:
+        return start, end
+    if random.random() < 0.4:
+        return start, _line_of(text, end)[1]
+    rest_of_word = _REST_OF_WORD.match(text, end) if _is_in_word(text, end) else None
+    return start, rest_of_word.end() if rest_of_word else end
+
+
+def _is_in_word(text: str, place: int) -> bool:
+    return place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_")
+
+
 def _rest_of_line(text: str, random: np.random.Generator) -> Span:
     start, end = _line_of(text, int(random.integers(len(text))))
     indented = start + len(text[start:end]) - len(text[start:end].lstrip())
@@ -104,14 +128,17 @@ def _rest_of_line(text: str, random: np.random.Generator) -> Span:
 
 
 def _whole_lines(text: str, line_starts: Sequence[int], random: np.random.Generator) -> Span:
-    """One to four lines, with or without their indentation and their last line break."""
-    first = int(random.integers(len(line_starts)))
+    """One to four lines, with or without their indentation and their last line break; few begin with a blank one."""
+    for _ in range(_NUM_TRIES):
+        first = int(random.integers(len(line_starts)))
+        if text[slice(*_line_of(text, line_starts[first]))].strip():
+            break
     last = min(first + int(random.choice([0, 0, 0, 1, 2, 3])), len(line_starts) - 1)
     start = line_starts[first]
     _, end = _line_of(text, line_starts[last])
     if random.random() < 0.5:
         start += len(text[start:end]) - len(text[start:end].lstrip(" \t"))
-    if random.random() < 0.3 and end < len(text):
+    if random.random() < 0.4 and end < len(text):
         end += 1
     return start, end
 
@@ -124,7 +151,7 @@ def _line_of(text: str, place: int) -> Span:
 
 def _syntax_nodes(text: str, language: str) -> list[Span]:
     """Named nodes of a text that its parser did not have to guess."""
-    parser = parser_of(language)
+    parser = next(iter(parsers_of(language)), None)
     if parser is None:
         return []
     encoded = text.encode()

@@ -84,7 +84,8 @@ def test_report_says_what_each_row_measures(checkpoint: tuple[Path, Infiller]) -
     text = console.export_text()
     assert all(row.measured in " ".join(text.split()) for row in report.rows)
     terms = report.rows[3].measured
-    assert "uniform noise on weights trained with absorbing noise, with its own stopping, up to 3 steps" in terms
+    steps = f"up to {report.rows[0].num_steps:.0f} steps as ours"
+    assert f"uniform noise on weights trained with absorbing noise, with its own stopping, {steps}" in terms
     assert "temperatures 0.8 to 0.4" in terms and "its ms/step" in text
     content = json.loads(json.dumps(report.as_json()))
     assert content["rows"][2]["tokens_per_forward"] == pytest.approx(12 / 11)

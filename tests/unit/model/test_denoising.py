@@ -10,7 +10,8 @@ from torch import Tensor
 
 from lacuna_model.canvas import CLAMPED, PADDING, Canvas
 from lacuna_model.config import DenoiserConfig
-from lacuna_model.denoising import IMPOSSIBLE, Denoised, Denoising, Limits, State
+from lacuna_model.constraints.token_classes import IMPOSSIBLE
+from lacuna_model.denoising import Denoised, Denoising, Limits, State
 from lacuna_model.sampling.acceptance import Acceptance, ConfidenceThreshold, EntropyBound
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.noise import noise_of

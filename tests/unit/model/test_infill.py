@@ -30,6 +30,7 @@ KINDS: tuple[dict[str, Any], ...] = (
     {"delete_token_id": None},
     {"noise": "uniform", "mask_token_id": None},
     {"noise": "uniform", "mask_token_id": None, "delete_token_id": None},
+    {"beam_width": 3},
 )
 
 InfillerFactory = Callable[..., Infiller]
@@ -215,6 +216,20 @@ class Longest:
 
     def score(self, candidates: Candidates) -> Tensor:
         return candidates.canvas.editable.sum(1).float()
+
+
+def test_beams_bring_other_candidates_without_chance(infiller_of: InfillerFactory) -> None:
+    infiller = infiller_of(beam_width=3)
+    fills = [
+        infiller.infill(ask("a = ", "\n", max_tokens=5, num_candidates=4, seed=seed, temperature=temperature)).fills
+        for seed, temperature in ((1, None), (2, None), (1, 0.0), (1, 0.9), (2, 0.9))
+    ]
+    assert len(fills[0]) == 4
+    assert fills[0] == fills[1] == fills[2]
+    assert fills[3] != fills[4]  # where chance is asked for, candidates are drawn
+    single = infiller.infill(ask("a = ", "\n", max_tokens=5))
+    assert len(single.fills) == 1
+    assert single.num_forwards == single.num_steps + 1  # three compete, and the judge is asked
 
 
 def test_a_long_gap_goes_on_in_further_canvases(infiller_of: InfillerFactory) -> None:

@@ -55,6 +55,13 @@ def test_pieces_around_a_cursor_in_a_word_are_tokenised_apart(tiny_config: Confi
     assert layout.suffix == (vocabulary["tu"], vocabulary["r"], vocabulary["n"], EOS)
 
 
+def test_an_unknown_language_is_announced_as_text(tiny_config: ConfigFactory, byte_tokenizer_json: str) -> None:
+    tokenizer = Tokenizer(BaseTokenizer.from_str(byte_tokenizer_json.replace("<|python|>", "<|text|>")))
+    for language in ("text", "cobol"):
+        prefix = layout_of(tokenizer, tiny_config(), "a", "b", language=language).prefix
+        assert prefix[:2] == (BOS, tokenizer.token_id("<|text|>"))
+
+
 def test_a_language_is_announced_where_the_tokenizer_knows_it(
     tiny_config: ConfigFactory, byte_tokenizer: Tokenizer
 ) -> None:

@@ -15,6 +15,7 @@ PREFIX = [2, 30, 40, 50]
 SUFFIX = [60, 61, 62, 63, 64, 65]
 MIDDLES = [[70, 71, 72], [], [80]]
 CONFIDENCES = [[0.5, 0.25, 0.75], [], [0.125]]
+SCORES = [-3.0, -1.0, -2.0]
 MASK = 4
 
 
@@ -33,6 +34,7 @@ def candidates(tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callab
         PrefixCache(denoiser, 1 << 20).encode("", PREFIX),
         canvas,
         confidence,
+        torch.tensor(SCORES),
         torch.full((len(MIDDLES),), len(SUFFIX)),
     )
 
@@ -40,8 +42,8 @@ def candidates(tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callab
 @pytest.mark.parametrize("num_suffix_tokens", [2, 6, 16])
 def test_the_judge_follows_the_chain_rule_token_by_token(candidates: Candidates, num_suffix_tokens: int) -> None:
     denoiser = candidates.denoiser
-    for score, middle in zip(EncoderJudge(num_suffix_tokens).score(candidates).tolist(), MIDDLES, strict=True):
-        expected = 0.0
+    scores = EncoderJudge(num_suffix_tokens).score(candidates).tolist()
+    for score, middle, expected in zip(scores, MIDDLES, SCORES, strict=True):
         text = list(PREFIX)
         for token in middle + SUFFIX[:num_suffix_tokens]:
             states, _ = denoiser.encode(torch.tensor([text]))

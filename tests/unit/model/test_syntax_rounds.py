@@ -16,11 +16,12 @@ from lacuna_model.evaluation.syntax_comparison import compare_syntax
 from lacuna_model.infill import Infiller, never
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, StopReason, Timing, Token
-from lacuna_model.syntax_rounds import NUM_CANDIDATES, NUM_CORRECTIONS, run_with_syntax
+from lacuna_model.syntax_rounds import NUM_CANDIDATES, NUM_CORRECTIONS, NUM_SLOTS_OF_NAME, run_with_syntax
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
 
 STEPS_PER_ROUND = 3
+UNPREDICTED = Fill(("x",), ((Token("x", 0.0),),), 0.0, valid=True)
 
 
 def fill(*texts: str, score: float = 0.0) -> Fill:
@@ -139,11 +140,50 @@ def test_rounds_end_and_their_costs_add_up() -> None:
     request = InfillRequest(("x = ", "\n"), "python", InfillOptions(syntax=True))
     steps, result = drive(run_with_syntax(script.run, request, never))
     assert [step.step for step in steps] == list(range(1, STEPS_PER_ROUND * len(rounds) + 1))
-    assert result.fills == (replace(fill("= = 1"), valid=False),)
+    assert result.fills == (UNPREDICTED,)
     assert (result.num_steps, result.num_forwards) == (len(rounds) * STEPS_PER_ROUND, len(rounds) * 4)
     assert (result.num_prefix_tokens, result.num_cached_tokens) == (7, 5)
     timing = result.timing
     assert (timing.encode_ms, timing.denoise_ms, timing.rank_ms) == (len(rounds), 2 * len(rounds), 3 * len(rounds))
+
+
+@pytest.mark.parametrize(
+    ("segments", "candidate", "draft", "simplest"),
+    [
+        (
+            ("def f(q):\n    y = q\n", "\n        return y\n"),
+            "    z = f(",
+            ("    ", *[None] * NUM_SLOTS_OF_NAME, ":"),
+            "    if x:",
+        ),
+        (
+            ("def f(q):\n", "\n        y = q\n    except E:\n        return\n"),
+            "    else:",
+            (*[None] * NUM_SLOTS_OF_NAME, "    try:"),
+            "    try:",
+        ),
+        (("import a\n", "\nimport c\n"), "= b", (None,), "pass"),
+        (("if f(", "\n    y = 1\n"), "= g", (*[None] * NUM_SLOTS_OF_NAME, "):"), "):"),
+        (("x = [\n    [f(a", "\n    [b],\n]\n"), "= =", (*[None] * NUM_SLOTS_OF_NAME, ")]"), ")]"),
+    ],
+)
+def test_the_last_round_is_given_what_the_gap_demands(
+    segments: tuple[str, ...], candidate: str, draft: tuple[str | None, ...], simplest: str
+) -> None:
+    script = Script(*[[fill(candidate)]] * (NUM_CORRECTIONS + 1))
+    best, second = ask(script, segments, num_candidates=2).fills
+    asked = script.requests[-1].draft
+    assert len(script.requests) == NUM_CORRECTIONS + 1 and asked == (draft,)
+    assert best.texts == (simplest,) and best.valid
+    assert best.tokens == ((Token(simplest, 0.0),),), "nobody predicted it"
+    assert second.texts == (candidate,) and second.valid is False
+
+
+def test_a_simple_fill_has_no_more_lines_than_are_allowed() -> None:
+    segments = ("try:\n    f()\n", "\ny = 1\n")
+    rounds = [[fill("else:")]] * (NUM_CORRECTIONS + 1)
+    assert texts(ask(Script(*rounds), segments)) == ["except x:\n pass"]
+    assert texts(ask(Script(*rounds), segments, max_lines=1)) == ["else:"]
 
 
 def test_a_sound_beginning_is_better_than_nothing() -> None:
@@ -209,7 +249,7 @@ def test_only_the_first_rounds_input_error_is_the_users() -> None:
                 raise InputError("too long")
             return (yield from super().run(request, cancelled))
 
-    assert texts(ask(Refusing([fill("= 1")]))) == ["= 1"]
+    assert texts(ask(Refusing([fill("= 1")]), num_candidates=2)) == ["x", "= 1"]
     with pytest.raises(InputError, match="too long"):
         ask(Refusing())
 

@@ -91,6 +91,25 @@ def test_noise_levels_spread_and_some_canvases_are_all_masked(dataset: WindowDat
     assert shares.min() < 0.4
 
 
+def test_canvases_in_order_show_the_first_slots_and_weigh_the_next_one(dataset: WindowDataset) -> None:
+    batch = next(batches(dataset, 40, 0, num_workers=0))
+    noising = Noising(revision=0.0, left_to_right=1.0, visible_weight=0.0)
+    noisy = add_noise(batch, noising, MASK, CONFIG.vocab_size, torch.Generator().manual_seed(1))
+    slots = batch.roles != Role.GIVEN
+    masked = slots & (noisy.ids == MASK)
+    shown = (batch.roles == Role.MIDDLE) & ~masked
+    one_gap = (slots[:, 1:] & ~slots[:, :-1]).sum(1) + slots[:, 0] == 1
+    last_shown = (shown.cumsum(1) * shown).argmax(1)
+    first_masked = masked.int().argmax(1)
+    both = shown.any(1) & masked.any(1) & one_gap
+    assert both.sum() > 20
+    assert (last_shown < first_masked)[both].all()
+    rows = masked.any(1).nonzero().squeeze(1)
+    assert (noisy.weights[rows, first_masked[rows]] >= noising.surplus_weight).all()
+    assert noisy.weights.gt(noising.others_weight).sum(1).le(1).all()
+    assert {int(n) for n in shown.sum(1)} >= set(range(6))
+
+
 def test_a_canvas_of_many_gaps_still_stands_in_the_document() -> None:
     shape = WindowShape(num_tokens=96, num_canvases=1, canvas_length=160, num_gaps=12, max_surplus=2)
     documents = [Document(text=SOURCE, language="python", package="torch", path="_utils.py")]

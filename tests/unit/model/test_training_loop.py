@@ -86,7 +86,7 @@ def test_an_exported_average_loads_with_equal_logits(dataset: WindowDataset, tmp
     save_checkpoint(tmp_path / "out", trainer.model, tiny_document(), NANO_GENERATION_CONFIG, torch.float32)
     loaded = load_denoiser(tmp_path / "out")
     reference: Any = DiffusionGemmaGenerationConfig.from_pretrained(tmp_path / "out")
-    assert reference.max_denoising_steps == GenerationConfig.load(tmp_path / "out").num_denoising_steps == 8
+    assert reference.max_denoising_steps == GenerationConfig.load(tmp_path / "out").num_denoising_steps == 48
     tokens = torch.arange(20, 60)[None]
     torch.testing.assert_close(loaded.encode(tokens)[0], trainer.model.encode(tokens)[0])
 

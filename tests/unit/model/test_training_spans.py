@@ -60,6 +60,24 @@ def test_line_spans_end_where_lines_do() -> None:
         assert end == len(SOURCE) or SOURCE[end] == "\n" or SOURCE[start:end].endswith("\n")
 
 
+def test_spans_from_anywhere_end_with_words_and_lines() -> None:
+    spans = drawn_spans(SpanMixture(empty=0, syntax=0, lines=0, random_end=0))
+    cut_words = [span for span in spans if is_in_word(span[1])]
+    assert not cut_words
+    assert sum(is_in_word(start) for start, _ in spans) > len(spans) / 4
+    anywhere = drawn_spans(SpanMixture(empty=0, syntax=0, lines=0, random_end=1))
+    assert sum(is_in_word(end) for _, end in anywhere) > len(anywhere) / 4
+
+
+def is_in_word(place: int) -> bool:
+    return SOURCE[place - 1 : place].isalnum() and SOURCE[place : place + 1].isalnum()
+
+
+def test_whole_lines_are_seldom_blank() -> None:
+    spans = drawn(SpanMixture(empty=0, syntax=0, lines=1))
+    assert sum(not span.strip() for span in spans) < len(spans) / 8
+
+
 def test_empty_share_is_respected() -> None:
     assert set(drawn(SpanMixture(empty=1, syntax=0, lines=0))) == {""}
 

@@ -1,5 +1,6 @@
 import re
 import string
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from lacuna_model.constraints import building
 from lacuna_model.constraints.automaton import NOWHERE
 from lacuna_model.constraints.build_process import automaton_of, without_null
 from lacuna_model.constraints.building import AutomatonBuilder
+from lacuna_model.constraints.token_steps import token_steps
 from lacuna_model.errors import ConstraintError
 
 VOCABULARY = (*(character.encode() for character in string.printable), b"ab", b"foo", "é".encode(), b"")
@@ -60,6 +62,35 @@ def test_tokens_lead_where_their_bytes_do(pattern: str, tokens: list[bytes]) -> 
         else:
             assert group == NOWHERE or len(targets) == 0 or targets.tolist() == [expected]
             return
+
+
+@pytest.mark.parametrize(
+    ("pattern", "num_states"),
+    [("a|b", 2), ("abc|xbc|ybc", 4), ("(ab)+", 3), ("a{3}|a{4}", 5), ("[ab]*", 1), ("[0-9]{4}-[0-9]{2}", 8)],
+)
+def test_no_two_states_have_the_same_texts_before_them(pattern: str, num_states: int) -> None:
+    assert automaton_of(pattern, [bytes([byte]) for byte in range(128)]).num_states == num_states
+
+
+@pytest.mark.parametrize("pattern", ["(", "a)|(b", "a)", "(?x)a) # (", "[z-a]"])
+def test_what_is_no_expression_is_none_inside_of_another(pattern: str) -> None:
+    with pytest.raises(ValueError):
+        automaton_of(pattern, VOCABULARY)
+
+
+def test_too_many_steps_are_refused() -> None:
+    automaton = automaton_of("[a-z]*", VOCABULARY)
+    num_steps = len(token_steps(automaton.next_of_byte, VOCABULARY, 100).tokens)
+    with pytest.raises(OverflowError):
+        token_steps(automaton.next_of_byte, VOCABULARY, num_steps - 1)
+
+
+def test_many_values_are_quickly_built() -> None:
+    values = [f"value-{number * 7919 % 10_000:04}-{number}" for number in range(4000)]
+    began = time.process_time()
+    automaton = automaton_of("|".join(values), VOCABULARY)
+    assert time.process_time() - began < 7  # five times what it takes
+    assert all(automaton.accepts(value.encode()) for value in values[::100])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from lacuna_model.constraints.automaton import NOWHERE, TokenAutomaton
 from lacuna_model.constraints.build_process import automaton_of
-from lacuna_model.constraints.programme import IMPOSSIBLE, Programme
+from lacuna_model.constraints.programme import Programme
+from lacuna_model.constraints.token_classes import IMPOSSIBLE
 
 TOKENS = (b"a", b"b", b"ab", b"1", b"-", "é".encode(), "é".encode()[:1], "é".encode()[1:])
 DELETE = len(TOKENS)
@@ -83,11 +84,12 @@ def test_marginals_and_maximum_are_those_of_all_texts(
         if all(token in (NOWHERE, ids[slot]) for slot, token in enumerate(given_tokens))
     ]
     maker = programme(pattern, before, after, DELETE if can_delete else None)
-    solution = None if maker is None else maker.solve(logits.numpy(), np.array(given_tokens))
+    solved = logits.numpy().copy()
+    text = None if maker is None else maker.solve(solved, np.array(given_tokens))
     if not allowed:
-        assert solution is None
+        assert text is None
         return
-    assert solution is not None
+    assert text is not None
     free = [slot for slot, token in enumerate(given_tokens) if token == NOWHERE]
     probabilities = logits.double().softmax(1)
     scores = [math.prod(float(probabilities[slot, ids[slot]]) for slot in free) for ids in allowed]
@@ -95,8 +97,8 @@ def test_marginals_and_maximum_are_those_of_all_texts(
     for ids, score in zip(allowed, scores, strict=True):
         for slot, token in enumerate(ids):
             marginals[slot, token] += score / sum(scores)
-    torch.testing.assert_close(torch.from_numpy(solution.logits).double().exp(), marginals, atol=1e-5, rtol=1e-4)
-    best = tuple(solution.tokens.tolist())
+    torch.testing.assert_close(torch.from_numpy(solved).double().exp(), marginals, atol=1e-5, rtol=1e-4)
+    best = tuple(text.tolist())
     assert best in allowed
     assert scores[allowed.index(best)] == pytest.approx(max(scores), rel=1e-5)
 
@@ -120,13 +122,13 @@ def test_draws_follow_the_joint_distribution() -> None:
     undecided = np.full(3, NOWHERE)
     counts: dict[tuple[int, ...], int] = {}
     for _ in range(4000):
-        solution = maker.solve(
-            logits.numpy(),
+        text = maker.solve(
+            logits.numpy().copy(),
             undecided,
             lambda odds: int(torch.multinomial(torch.as_tensor(odds), 1, generator=generator)),
         )
-        assert solution is not None
-        ids = tuple(solution.tokens.tolist())
+        assert text is not None
+        ids = tuple(text.tolist())
         counts[ids] = counts.get(ids, 0) + 1
     allowed = texts("a*b?", b"", b"", 3, can_delete=True)
     weights = [math.exp(sum(float(logits[slot, token]) for slot, token in enumerate(ids))) for ids in allowed]
@@ -137,19 +139,19 @@ def test_draws_follow_the_joint_distribution() -> None:
 def test_nothing_is_too_improbable() -> None:
     """All texts of the language lie at the very bottom of every slot's distribution, far below what floats can hold."""
     num_slots = 200
-    logits = torch.zeros(num_slots, len(VOCABULARY))
+    logits = np.zeros((num_slots, len(VOCABULARY)), np.float32)
     logits[:, 0], logits[:, 3] = -60.0, 60.0
     maker = programme("a*|a*-", b"", b"", None)
     assert maker is not None
-    solution = maker.solve(logits.numpy(), np.full(num_slots, NOWHERE))
-    assert solution is not None
-    assert bytes(b"".join(TOKENS[token] for token in solution.tokens.tolist())) == b"a" * (num_slots - 1) + b"-"
-    assert np.exp(solution.logits).sum(1).tolist() == pytest.approx([1.0] * num_slots, abs=1e-4)
+    text = maker.solve(logits, np.full(num_slots, NOWHERE))
+    assert text is not None
+    assert bytes(b"".join(TOKENS[token] for token in text.tolist())) == b"a" * (num_slots - 1) + b"-"
+    assert np.exp(logits).sum(1).tolist() == pytest.approx([1.0] * num_slots, abs=1e-4)
 
 
 def test_what_no_text_has_is_impossible() -> None:
     maker = programme("ab", b"", b"", None)
     assert maker is not None
-    solution = maker.solve(np.zeros((1, len(VOCABULARY)), np.float32), np.array([NOWHERE]))
-    assert solution is not None
-    assert solution.logits[0].tolist() == pytest.approx([IMPOSSIBLE, IMPOSSIBLE, 0.0] + [IMPOSSIBLE] * 6)
+    logits = np.zeros((1, len(VOCABULARY)), np.float32)
+    assert maker.solve(logits, np.array([NOWHERE])) is not None
+    assert logits[0].tolist() == pytest.approx([IMPOSSIBLE, IMPOSSIBLE, 0.0] + [IMPOSSIBLE] * 6)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lacuna_model.constraints.syntax import Fault, SyntaxCheck
+from lacuna_model.constraints.syntax import Fault, SyntaxCheck, pieces_of
 from lacuna_model.constraints.syntax_grammars import LANGUAGES, parsers_of
 from lacuna_model.constraints.syntax_python import python_error
 from lacuna_model.constraints.syntax_regions import regions_around
@@ -220,6 +220,62 @@ def test_what_a_fill_leaves_open(language: str, marked: str, expected: tuple[str
     check = SyntaxCheck.of(pieces[::2], language)
     assert check is not None
     assert check.closings(pieces[1::2], 0) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "expected"),
+    [
+        ("python", "x = <||>\n", "x"),
+        ("python", "def f():\n<||>\n\ny = 1\n", "    pass"),
+        ("python", "def f(a):\n    b = a\n<||>\n        c = b\n", "    if x:"),
+        ("python", "def f():\n<||>\n        a()\n    finally:\n        b()\n", "    try:"),
+        ("python", "def f(\n    a: int,\n<||>\n    return a\n", "):"),
+        ("python", "<||>\n    a: int,\n    b,\n):\n    return a\n", "def x("),
+        ("python", "<|from a|>\nimport b\n", " import x"),
+        ("python", "if a.startswith('<||>\n    b()\n", "'):"),
+        ("python", "def f(a):\n    i<||>\n        return a\n", "f x:"),
+        ("python", "a = b if c els<||>\n", "e x"),
+        ("python", "x = = 1\n\n\ndef f():\n    for<||>\n        y()\n\n\nz = = 1\n", " x in x:"),
+        ("javascript", "f(<|a|>;\n", ")"),
+        ("javascript", "for (let <||>\n  a(i);\n}\n", "x of x){"),
+        ("javascript", "export defau<||>", "lt x"),
+        ("javascript", "f(<|a b|>);\n", None),
+        ("json", '{"a": tr<||>}', "ue"),
+        ("json", '{"a": <||>\n "b": 1}', "0,"),
+        ("rust", "fn f() { <|g(|> }", ")"),
+        ("lua", "if a then\n  b()\n<||>\n", "end"),
+    ],
+)
+def test_the_simplest_end_of_a_fill(language: str, marked: str, expected: str | None) -> None:
+    pieces = MARKED.split(marked)
+    check = SyntaxCheck.of(pieces[::2], language)
+    assert check is not None
+    assert check.completion(pieces[1::2], 0) == expected
+
+
+def test_the_simplest_end_of_one_gap_leaves_the_others_as_they_are() -> None:
+    check = SyntaxCheck.of(("x = ", "\ny = ", "\n"), "python")
+    assert check is not None
+    assert check.completion(("f(1)", "[a, "), 1) == "]"
+    assert check.completion(("= =", "[a, ]"), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("probe", "expected"),
+    [
+        ("", (None,)),
+        ("    pass", ("    ", None)),
+        ("    if x:", ("    ", None, ":")),
+        ("def x():", ("def ", None, ":")),
+        (" import x", (" import ", None)),
+        ('"x": 0', ('"', None, '": ', None)),
+        ("    try:", (None, "    try:")),
+        ("):", (None, "):")),
+        ("except", (None, "except")),
+    ],
+)
+def test_a_simple_fill_is_open_where_anything_may_stand(probe: str, expected: tuple[str | None, ...]) -> None:
+    assert pieces_of(probe) == expected
 
 
 TEXTS = st.text(st.sampled_from("ab1 \t\n\r()[]{}:;,='\"#<>/\\é\ud800\0"), max_size=30)
