@@ -251,7 +251,8 @@ async def test_the_embedded_model_makes_a_value_or_says_why_not(connect: Connect
         ({"schema": {"multipleOf": 3}}, "bad-format", "the keyword 'multipleOf' is not supported"),
         ({}, "bad-format", 'A constraint has one of "regex"'),
         ({"preset": "x"}, "bad-format", "There is no preset 'x'"),
-        ({"preset": "iso-date", "before": "2x"}, "bad-format", "begins with '2x'"),
+        ({"preset": "iso-date", "before": "2x"}, "bad-format", "does not stand in front of it"),
+        ({"preset": "iso-date", "before": "'2024-"}, "bad-format", "Nothing that the format allows begins with"),
     ):
         made = await editor.ask("snippet", textDocument=DOCUMENT, position=place(0, 12), constraint=constraint)
         assert made["reason"] == reason
