@@ -66,12 +66,15 @@ class BeamDenoising(Denoising):
     def step(self, state: State, num_steps_left: int, num_steps: int) -> State:
         """Makes one forward pass and goes on with the likeliest ways to decide the frontiers."""
         canvas = state.canvas
-        rows = canvas.editable.flatten().nonzero().squeeze(1)  # (N,)
-        hidden = self.denoiser.denoise(canvas.ids, self.prefix, padding=canvas.padding).flatten(0, 1)
-        logits = self.denoiser.logits(hidden[rows]).index_fill_(1, self.banned, IMPOSSIBLE)  # (N, V)
+        is_running = self._undecided(state).any(1)  # (B,)
+        is_running |= ~is_running.any()  # a draft without holes is only judged
+        running = canvas.take(is_running.nonzero().squeeze(1))
+        hidden = self.denoiser.denoise(running.ids, self.prefix, padding=running.padding)
+        logits = self.denoiser.logits(hidden[running.editable]).index_fill_(1, self.banned, IMPOSSIBLE)  # (N, V)
+        rows = (canvas.editable & is_running[:, None]).flatten().nonzero().squeeze(1)  # (N,)
         prediction = Prediction.of_logits(logits, logits, canvas.ids, rows, None, self.draws)
         ways = self._best_ways(state, prediction)
-        known = prediction.probability_of(canvas.ids)[ways.parents]
+        known = torch.where(is_running[:, None], prediction.probability_of(canvas.ids), state.confidence)[ways.parents]
         best, sureness = prediction.best[ways.parents], prediction.confidence[ways.parents]
 
         state, score_before = state.take(ways.parents), state.score[ways.parents]

@@ -48,8 +48,9 @@ class Canvas:
 
     @property
     def padding(self) -> Tensor | None:
-        """Which positions lie behind a row's end, (B, L) bool; None for a single row, which has none."""
-        return self.gaps == PADDING if len(self.gaps) > 1 else None
+        """Which positions lie behind a row's end, (B, L) bool; None where there are none."""
+        is_padding = self.gaps == PADDING
+        return is_padding if bool(is_padding.any()) else None
 
     def write(self, ids: Tensor, where: Tensor) -> "Canvas":
         """Puts tokens into slots.

@@ -164,10 +164,10 @@ async def test_what_is_wrong_with_a_format_is_told_when_it_is_its_turn(worker: W
 def _waiting(languages: Callable[..., Languages], done: threading.Event) -> Callable[..., Languages]:
     """Waits if there is a constraint."""
 
-    def wait(infiller: Infiller, request: InfillRequest) -> Languages:
+    def wait(infiller: Infiller, request: InfillRequest, word: str = "") -> Languages:
         if request.constraints is not None:
             assert done.wait(60)
-        return languages(infiller, request)
+        return languages(infiller, request, word)
 
     return wait
 
