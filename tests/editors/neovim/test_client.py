@@ -71,7 +71,7 @@ def test_a_suggestion_is_taken_by_words_and_lines(open_file: Open, engine: Scrip
         ("<M-Down>", "        yield item", ""),
     ):
         neovim.type(key)
-        neovim.until(lambda line=line: neovim.lines()[neovim.cursor()[0] - 1] == line)  # type: ignore[misc]
+        neovim.until(lambda line=line: neovim.lua("return vim.api.nvim_get_current_line()") == line)  # type: ignore[misc]
         neovim.until(lambda rest=rest: neovim.ghost() == rest)  # type: ignore[misc]
     assert neovim.lines() == ["def items():", "    for item in [first, second]:", "        yield item"]
     assert neovim.cursor() == (3, 18)
