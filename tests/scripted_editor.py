@@ -176,3 +176,8 @@ def inline_completion(
 
 Connect = Callable[..., Awaitable[Editor]]
 """Starts a server for an editor."""
+
+
+def replace_character(position: types.Position, by: int) -> types.Position:
+    """The position some characters further on."""
+    return types.Position(position.line, position.character + by)

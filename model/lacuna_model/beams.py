@@ -26,7 +26,6 @@ as none, and yet all texts together more probable."""
 MIN_PROBABILITY_OF_RUN = 0.9
 """How sure the tokens behind a frontier must be, all of them together, to be accepted along with it."""
 
-
 MAX_LAG = 6.0
 """Nats by which a candidate may lie behind a finished one: more than the judge would make up for."""
 

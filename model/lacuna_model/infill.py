@@ -181,7 +181,8 @@ class Infiller:
     def _resolve(self, tally: Tally, word: str, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
         rest = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
-        languages = self.languages(request, word)
+        width = None if any(request.constraints or ()) else self._beam_width(options)
+        languages = self.languages(request, "" if width else word)  # beams spell the word themselves
         if cancelled():
             return tally.cancelled()
         prefix = self._encode(tally, rest)
@@ -192,8 +193,7 @@ class Infiller:
             most = min(rest.max_slots, max(request.max_tokens) - len(tally.committed))
             layout, rest = rest.split(most)
             num_left = max(request.max_tokens) - len(tally.committed) - most if request.num_gaps == 1 else 0
-            width = None if any(languages.of_gap) else self._beam_width(options)
-            constraints = None if width else languages.canvas(self._bytes(tally.committed), num_left)
+            constraints = languages.canvas(self._bytes(tally.committed), num_left)
             num_slots = [most] if width else self._num_slots(layout, options, most, constraints)
             canvas, num_suffix_tokens = layout.canvas(num_slots, self.denoiser.device)
             began = time.perf_counter()

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Protocol, TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -90,7 +90,10 @@ class Engine:
     async def fill(self, request: Request) -> "EventStream":
         """`POST /v1/fill`."""
         call = await self._fill_call(request, FillCall)
+        arrived = time.monotonic()
         await self._model.prepare(call)
+        if call.deadline_ms is not None:
+            call = replace(call, deadline_ms=max(0.0, call.deadline_ms - 1000 * (time.monotonic() - arrived)))
         return EventStream(self.scheduler, call, self.metrics)
 
     async def warm(self, request: Request) -> Response:

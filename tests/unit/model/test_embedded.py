@@ -21,4 +21,4 @@ def test_the_embedded_checkpoint_is_small() -> None:
 def test_the_embedded_model_beats_the_empty_fill(infiller: Infiller) -> None:
     gaps = sample_gaps(read_documents(), "line_rest", 60, seed=0)  # no gap is empty: an empty fill is never exact
     filler = ModelFiller(infiller, InfillOptions(max_tokens=32))
-    assert sum(is_exact(gap, filler.fill(gap).text) for gap in gaps) >= 2
+    assert sum(is_exact(gap, filler.fill(gap).text) for gap in gaps) >= 6

@@ -70,6 +70,19 @@ async def test_a_fill_is_streamed_as_lines() -> None:
     assert model.began == [replace(CALL, steps=True)]
 
 
+async def test_preparing_counts_towards_the_deadline() -> None:
+    class SlowToPrepare(ScriptedModel):
+        async def prepare(self, call: FillCall) -> None:
+            await asyncio.sleep(0.02)
+
+    model = SlowToPrepare()
+    async with served(model) as client:
+        response = await client.post("/v1/fill", content=encode(replace(CALL, deadline_ms=5.0)))
+    (end,) = [decode_event(line) for line in response.text.splitlines()]
+    assert isinstance(end, ResultEvent) and end.stop_reason == "deadline"
+    assert model.began == []
+
+
 async def test_warming() -> None:
     model = ScriptedModel()
     model.allow()
