@@ -46,11 +46,11 @@ PATIENCE = 20.0
 ACCEPTED, NO_CONTENT, UNAUTHORIZED, UNAVAILABLE = 202, 204, 401, 503
 
 
-def result(*texts: str, confidence: float = 0.9, **changes: Any) -> ResultEvent:
+def result(*texts: str, confidence: float = 0.9, probability: float | None = None, **changes: Any) -> ResultEvent:
     """The end of a fill with one candidate, a token for every gap; `changes` go to the event."""
     tokens = tuple((TokenOut(text, confidence),) if text else () for text in texts)
     event = ResultEvent(
-        fills=(FillOut(texts, tokens, confidence),),
+        fills=(FillOut(texts, tokens, confidence, probability=probability),),
         stop_reason="stable",
         num_steps=3,
         num_forwards=3,

@@ -12,22 +12,36 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
 from torch import Tensor
 
+from lacuna_model.canvas import Canvas
 from lacuna_model.constraints.beginnings import Beginnings
 from lacuna_model.constraints.token_classes import IMPOSSIBLE
 from lacuna_model.denoising import Denoising, State
 from lacuna_model.sampling.prediction import Prediction
 
-MIN_PROBABILITY_OF_SILENCE = 0.5
+MIN_LOG_SILENCE = math.log(0.5)
 """A gap that holds nothing or blanks alone ends only if that is more likely than not: no single text may be as probable
 as none, and yet all texts together more probable."""
 
 MIN_PROBABILITY_OF_RUN = 0.9
 """How sure the tokens behind a frontier must be, all of them together, to be accepted along with it."""
 
-MAX_LAG = 6.0
-"""Nats by which a candidate may lie behind a finished one: more than the judge would make up for."""
+MAX_RUN = 8
+"""Slots of a gap, the frontier among them, that are read in a pass: most that can be accepted at once."""
+
+MAX_OPEN_SLOTS = 10
+"""Undecided slots of a gap that a pass sees: further ones only say that there is still more room."""
+
+MAX_SUFFIX_TOKENS = 16
+"""Tokens behind the last gap that a pass sees."""
+
+MAX_LAG = 3.0
+"""Nats by which a candidate may lie behind the best one."""
+
+MAX_LAG_BEHIND_FINISHED = 2.0
+"""The same behind one that is finished: its own score can only fall further."""
 
 
 class _Ways(NamedTuple):
@@ -67,14 +81,11 @@ class BeamDenoising(Denoising):
         canvas = state.canvas
         is_running = self._undecided(state).any(1)  # (B,)
         is_running |= ~is_running.any()  # a draft without holes is only judged
-        running = canvas.take(is_running.nonzero().squeeze(1))
-        hidden = self.denoiser.denoise(running.ids, self.prefix, padding=running.padding)
-        logits = self.denoiser.logits(hidden[running.editable]).index_fill_(1, self.banned, IMPOSSIBLE)  # (N, V)
-        rows = (canvas.editable & is_running[:, None]).flatten().nonzero().squeeze(1)  # (N,)
-        prediction = Prediction.of_logits(logits, logits, canvas.ids, rows, None, self.draws)
+        prediction, is_read = self._read(state, is_running)
         ways = self._best_ways(state, prediction)
-        known = torch.where(is_running[:, None], prediction.probability_of(canvas.ids), state.confidence)[ways.parents]
-        best, sureness = prediction.best[ways.parents], prediction.confidence[ways.parents]
+        known = torch.where(is_read, prediction.probability_of(canvas.ids), state.confidence)[ways.parents]
+        best = torch.where(is_read, prediction.best, self._delete)[ways.parents]  # what nobody thought of is cut off
+        sureness = prediction.confidence[ways.parents]
 
         state, score_before = state.take(ways.parents), state.score[ways.parents]
         undecided = self._undecided(state)
@@ -112,18 +123,33 @@ class BeamDenoising(Denoising):
         """Doubts drafts alone: where there was none, the other candidates are what might have been instead."""
         return Denoising.revise(self, state) if bool(state.drafted.any()) else None
 
+    def _read(self, state: State, is_running: Tensor) -> tuple[Prediction, Tensor]:
+        """Makes the pass; also tells which slots it says something about, (B, L) bool."""
+        canvas, undecided = state.canvas, self._undecided(state)
+        is_read = self._nearest(state, MAX_RUN)
+        if bool(state.drafted.any()):
+            is_read = canvas.editable  # the tokens of a draft will be doubted
+        is_read = is_read & is_running[:, None]
+        is_seen = torch.where(undecided, self._nearest(state, MAX_OPEN_SLOTS), ~_is_far(canvas)) | is_read
+        running = is_running.nonzero().squeeze(1)  # (R,)
+        view, order = canvas.take(running).keep(is_seen[running])
+        hidden = self.denoiser.denoise(view.ids, self.prefix, padding=view.padding)
+        hidden = hidden[is_read[running].gather(1, order) & view.editable]  # (N, D)
+        logits = self.denoiser.logits(hidden).index_fill_(1, self.banned, IMPOSSIBLE)  # (N, V)
+        rows = is_read.flatten().nonzero().squeeze(1)  # (N,)
+        return Prediction.of_logits(logits, logits, canvas.ids, rows, None, self.draws), is_read
+
     def _best_ways(self, state: State, prediction: Prediction) -> _Ways:
         """Compares all tokens at all frontiers, and the rows that are finished as they are."""
         frontier = _first(self._undecided(state))
         lines = torch.searchsorted(prediction.rows, frontier.flatten().nonzero().squeeze(1))
         is_running = frontier.any(1)  # (B,)
         steps = prediction.logits[lines].log_softmax(1)  # (R, V), R rows are running
-        delete = self.denoiser.config.delete_token_id
         for step, (word, text) in zip(steps, self._texts(state, frontier), strict=True):
             if len(text) < len(word):
                 step[self._others(word[len(text) :])] = -torch.inf
-            elif delete is not None and not self.goes_on and not text[len(word) :].strip():
-                step[delete] = step[delete].masked_fill(step[delete] < math.log(MIN_PROBABILITY_OF_SILENCE), -torch.inf)
+            elif not self.goes_on and not text[len(word) :].strip() and step[self._delete] < MIN_LOG_SILENCE:
+                step[self._delete] = -torch.inf
         best = steps.topk(min(self.width, steps.shape[1]), dim=1)  # (R, K)
         tokens = best.indices.new_zeros(len(is_running), best.indices.shape[1])
         scores = best.values.new_full(tokens.shape, -torch.inf)  # (B, K)
@@ -131,7 +157,8 @@ class BeamDenoising(Denoising):
         tokens[is_running], scores[is_running] = best.indices, best.values
         scores = (state.score[:, None] + scores).flatten()
         chosen = scores.topk(min(self.width, int((scores > IMPOSSIBLE).sum())))
-        least = state.score.masked_fill(is_running, -torch.inf).max() - MAX_LAG
+        best_finished = state.score.masked_fill(is_running, -torch.inf).max()
+        least = torch.maximum(best_finished - MAX_LAG_BEHIND_FINISHED, chosen.values.max() - MAX_LAG)
         num_ways = max(self.num_wanted, int((chosen.values >= least).sum()))
         indices = chosen.indices[:num_ways]
         return _Ways(indices // tokens.shape[1], tokens.flatten()[indices], chosen.values[:num_ways])
@@ -156,13 +183,33 @@ class BeamDenoising(Denoising):
         others[self.beginnings.compatible(rest)] = False
         return others
 
+    @property
+    def _delete(self) -> int:
+        delete = self.denoiser.config.delete_token_id
+        assert delete is not None, "the configuration allows no beams without deletes"
+        return delete
+
     def _undecided(self, state: State) -> Tensor:
         return self.sampler.noise.undecided(state.canvas)
+
+    def _nearest(self, state: State, most: int) -> Tensor:
+        """The first undecided slots of each gap, (B, L) bool."""
+        undecided, gaps = self._undecided(state), state.canvas.gaps
+        count = undecided.cumsum(1)
+        begins = F.pad(gaps[:, 1:] != gaps[:, :-1], (1, 0), value=True)
+        before = torch.where(begins, count - undecided.long(), 0).cummax(1).values
+        return undecided & (count - before <= most)
 
 
 def _first(slots: Tensor) -> Tensor:
     """The first of each row's slots, (B, L) bool."""
     return slots & (slots.cumsum(1) == 1)
+
+
+def _is_far(canvas: Canvas) -> Tensor:
+    """Tokens too far behind the last gap to be seen, (B, L) bool."""
+    is_behind = canvas.editable.flip(1).cumsum(1).flip(1) == 0
+    return is_behind & (is_behind.cumsum(1) > MAX_SUFFIX_TOKENS)
 
 
 def _run(sureness: Tensor, undecided: Tensor, frontier: Tensor) -> Tensor:

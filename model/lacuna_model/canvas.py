@@ -77,7 +77,11 @@ class Canvas:
             beside a canvas is moved along by `gather`. Behind a row's end it points to any dropped position.
         """
         assert not bool((slots & (self.gaps < 0)).any()), "given tokens cannot be dropped"
-        gone = slots | (self.gaps == PADDING)
+        return self.keep(~slots)
+
+    def keep(self, positions: Tensor) -> tuple["Canvas", Tensor]:
+        """The same canvas as if it had only some of its positions, (B, L) bool; returns what `drop` does."""
+        gone = ~positions | (self.gaps == PADDING)
         num_kept = (~gone).sum(1)  # (B,)
         length = int(num_kept.max())
         order = gone.to(torch.uint8).argsort(dim=1, stable=True)[:, :length]  # (B, L')

@@ -95,7 +95,7 @@ def run_chain(run: Run, request: InfillRequest, groups: Sequence[range], cancell
         results.append(result)
         if result.stop_reason == "cancelled":
             break
-    return _joined(results, request.options.num_candidates)
+    return _joined(results, request.options.max_fills)
 
 
 def _num_drafted(request: InfillRequest, gap: int, tokenizer: Tokenizer) -> int:
@@ -174,12 +174,12 @@ def _unfilled(num_gaps: int, reason: StopReason) -> InfillResult:
     )
 
 
-def _joined(results: Sequence[InfillResult], num_candidates: int) -> InfillResult:
+def _joined(results: Sequence[InfillResult], max_fills: int) -> InfillResult:
     """One result for all gaps: costs add up, and the worst reason to stop is told."""
     reasons = {result.stop_reason for result in results}
     stop_reason = next(reason for reason in _WORST_FIRST if reason in reasons)
     timings = [result.timing for result in results]
-    fills = () if stop_reason == "cancelled" else _candidates([result.fills for result in results])[:num_candidates]
+    fills = () if stop_reason == "cancelled" else _candidates([result.fills for result in results])[:max_fills]
     return InfillResult(
         fills=fills,
         num_steps=sum(result.num_steps for result in results),

@@ -2,11 +2,18 @@
 
 Loading is strict. Every tensor the configuration asks for must be there with its shape, and nothing may be left over
 except what `SKIPPED` names. Only safetensors are read: nothing here unpickles or runs code of a checkpoint.
+
+Files are mapped into memory for one tensor at a time, since the pages of a mapping count as the process's memory for as
+long as it exists. So a checkpoint of any size takes no more host memory than its largest tensor on its way to another
+device or type. On the CPU, in the type they were saved in, the weights are the mapped files themselves.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +22,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from lacuna_model.calibration import CALIBRATION_FILE
 from lacuna_model.config import CONFIG_FILE, GENERATION_CONFIG_FILE, DenoiserConfig
 from lacuna_model.errors import CheckpointError, CheckpointMismatchError, CheckpointNotFoundError
 from lacuna_model.json_object import JsonObject
+from lacuna_model.memory_budget import check_fits
+from lacuna_model.quantization.precision import Precision, prepare, quantize
+from lacuna_model.quantization.published import assemble, is_published_fp8
 from lacuna_model.transformer.denoiser import Denoiser
 
 WEIGHTS_FILE = "model.safetensors"
@@ -26,7 +37,7 @@ INDEX_FILE = "model.safetensors.index.json"
 # The published names of our parameters. All others lie under `model.decoder.` and are called as ours.
 ENCODER_SCALAR = re.compile(r"model\.encoder\.language_model\.(layers\.\d+)\.layer_scalar")
 
-# Types that weights may be saved in; quantised ones would need code of their own.
+# Types that weights may be saved in unless `config.json` says that they are quantised.
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 # What a checkpoint may hold that we do not read, and why.
@@ -61,31 +72,47 @@ def load_denoiser(
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
     progress: Progress | None = None,
+    precision: Precision | None = None,
 ) -> Denoiser:
     """Loads a checkpoint directory straight to a device and dtype.
 
     Args:
-        directory: holds `config.json` and the weights.
+        directory: holds `config.json` and the weights, which may be in a published FP8 layout.
         device: where the weights shall lie.
-        dtype: type of the weights; None keeps each as it was saved.
-        progress: told how many bytes were read, after each tensor.
+        dtype: type of the weights that are not quantised; None keeps each as it was saved.
+        progress: told how many bytes have been read, with each tensor.
+        precision: how to quantise what was read, tensor by tensor; None keeps it as it was saved.
 
     Raises:
         CheckpointNotFoundError: the directory or a file of it is missing.
         CheckpointMismatchError: tensors are missing, left over or of another shape; all are listed.
         CheckpointError: a file is truncated, corrupted or unreadable.
         ConfigError: `config.json` is wrong.
+        DeviceError: the device has no room for the model; nothing was loaded.
     """
     if not directory.is_dir():
         raise CheckpointNotFoundError(
             f"There is no checkpoint directory {directory}; name one that exists, or none for the embedded model."
         )
-    config = DenoiserConfig.load(directory)
+    document = JsonObject.load(directory / CONFIG_FILE)
+    config = DenoiserConfig.from_json(document.content)
+    is_fp8 = is_published_fp8(document)
     with torch.device("meta"):
         model = Denoiser(config)
-    stored = _map_tensors(directory, model.state_dict())
-    tensors = dict(_read(stored, torch.device(device), dtype, progress))
-    model.load_state_dict(tensors, strict=True, assign=True)
+    expected = model.state_dict()
+    stored = _find_tensors(directory, None if is_fp8 else expected)
+    if is_fp8 and precision is None:
+        precision = "fp8"
+    prepare(model.to(dtype or _dtype_of(stored)), precision)
+    place = torch.device(device)
+    check_fits(config, sum(tensor.nbytes for tensor in model.state_dict().values()), model.dtype, place, precision)
+    reader = _Reader(stored, progress)
+    if is_fp8:
+        tensors = assemble(stored, reader.read, expected, place, dtype, precision)
+    else:
+        whole = ((name, reader.read(name).to(place, dtype or each.dtype)) for name, each in stored.items())
+        tensors = (pair for name, tensor in whole for pair in quantize(name, tensor, precision))
+    model.load_state_dict(dict(tensors), strict=True, assign=True)
     return model.requires_grad_(False).eval()
 
 
@@ -113,47 +140,86 @@ def save_checkpoint(
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial, {"format": "pt"})
     partial.chmod(mode)
     partial.replace(directory / WEIGHTS_FILE)
+    (directory / CALIBRATION_FILE).unlink(missing_ok=True)  # it was fitted to other weights
     for file, content in ((CONFIG_FILE, config), (GENERATION_CONFIG_FILE, generation_config)):
         partial = directory / f"{file}.partial"
         partial.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         partial.replace(directory / file)
 
 
-def _map_tensors(directory: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Maps the tensors of a checkpoint into memory under our names, without reading them; checks that they fit."""
-    tensors: dict[str, Tensor] = {}
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a tensor lies, its first byte included, and what it is."""
+
+    file: Path
+    offset: int
+    published: str
+    shape: torch.Size
+    dtype: torch.dtype
+
+    @property
+    def num_bytes(self) -> int:
+        return self.shape.numel() * self.dtype.itemsize
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads tensors of a checkpoint one at a time, and reports how far it is."""
+
+    stored: dict[str, _Stored]
+    progress: Progress | None
+    num_bytes: int = 0
+
+    def read(self, name: str) -> Tensor:
+        """Maps a tensor into memory; the mapping ends with the tensor."""
+        stored = self.stored[name]
+        _read_ahead(stored)
+        with _opened(stored.file) as weights:
+            tensor: Tensor = weights.get_tensor(stored.published)
+        self.num_bytes += stored.num_bytes
+        if self.progress is not None:
+            self.progress(self.num_bytes, sum(each.num_bytes for each in self.stored.values()))
+        return tensor
+
+
+def _find_tensors(directory: Path, expected: dict[str, Tensor] | None) -> dict[str, _Stored]:
+    """Looks up the tensors of a checkpoint under our names, file by file, without reading them.
+
+    Checks that they are those expected; None: only that each has a name of ours and is there once.
+    """
+    tensors: dict[str, _Stored] = {}
     problems: list[str] = []
     for file in weight_files(directory):
-        for published, tensor in _tensors(file):
-            name = parameter_name(published)
-            if name not in expected:
+        for found in _list_tensors(file):
+            published, name = found.published, parameter_name(found.published)
+            if name is None or (expected is not None and name not in expected):
                 if name is not None or not any(pattern.fullmatch(published) for pattern in SKIPPED.values()):
                     problems.append(f"unexpected {published}")
                 continue
             if name in tensors:
                 problems.append(f"{published} is in several files")
-            if tensor.shape != expected[name].shape:
-                problems.append(f"{published} has shape {tuple(tensor.shape)}, expected {tuple(expected[name].shape)}")
-            elif tensor.dtype not in DTYPES:
-                problems.append(f"{published} is of type {tensor.dtype}, expected one of {', '.join(map(str, DTYPES))}")
-            tensors[name] = tensor
-    problems += [f"missing {published_name(name)}" for name in expected if name not in tensors]
+            if expected is not None:
+                problems += _differences(found, expected[name])
+            tensors[name] = found
+    problems += [f"missing {published_name(name)}" for name in expected or () if name not in tensors]
     if problems:
         listed = "\n  ".join(sorted(problems))
         raise CheckpointMismatchError(f"The weights in {directory} do not fit its {CONFIG_FILE}:\n  {listed}")
     return tensors
 
 
-def _read(
-    stored: dict[str, Tensor], device: torch.device, dtype: torch.dtype | None, progress: Progress | None
-) -> Iterator[tuple[str, Tensor]]:
-    """Yields every tensor on its device, in its dtype."""
-    num_bytes, num_bytes_in_all = 0, sum(tensor.nbytes for tensor in stored.values())
-    for name, tensor in stored.items():
-        yield name, tensor.to(device, dtype or tensor.dtype)
-        num_bytes += tensor.nbytes
-        if progress is not None:
-            progress(num_bytes, num_bytes_in_all)
+def _differences(found: _Stored, expected: Tensor) -> Iterator[str]:
+    """What keeps a stored tensor from being the one expected."""
+    if found.shape != expected.shape:
+        yield f"{found.published} has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+    elif found.dtype not in DTYPES:
+        yield f"{found.published} is of type {found.dtype}, expected one of {', '.join(map(str, DTYPES))}"
+
+
+def _dtype_of(stored: dict[str, _Stored]) -> torch.dtype:
+    """The type that the model computes in: that of the embedding, which no checkpoint quantises."""
+    embedding = stored.get("embed_tokens.weight")
+    return torch.bfloat16 if embedding is None else embedding.dtype
 
 
 def weight_files(directory: Path) -> list[Path]:
@@ -182,11 +248,28 @@ def weight_files(directory: Path) -> list[Path]:
     return [directory / name for name in names]
 
 
-def _tensors(file: Path) -> Iterator[tuple[str, Tensor]]:
-    """Yields every tensor of a file with its published name; memory-mapped, so that nothing is read yet."""
+def _list_tensors(file: Path) -> Iterator[_Stored]:
+    """Yields what a file holds, from its beginning to its end."""
+    with _opened(file) as weights:
+        tensors = {name: weights.get_tensor(name) for name in weights.offset_keys()}  # mapped: nothing is read
+        offset = file.stat().st_size - sum(tensor.nbytes for tensor in tensors.values())  # there are no holes
+        for published, tensor in tensors.items():
+            yield _Stored(file, offset, published, tensor.shape, tensor.dtype)
+            offset += tensor.nbytes
+
+
+def _read_ahead(stored: _Stored) -> None:
+    """Has the kernel fetch a tensor in large pieces; of what is mapped it would fetch little at each page fault."""
+    if hasattr(os, "posix_fadvise"):
+        with stored.file.open("rb") as file:
+            os.posix_fadvise(file.fileno(), stored.offset, stored.num_bytes, os.POSIX_FADV_WILLNEED)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """Opens a safetensors file, whose handle has no types."""
     try:
-        with safe_open(file, framework="pt") as handle:
-            for name in handle.keys():
-                yield name, handle.get_tensor(name)
+        with safe_open(file, framework="pt") as weights:
+            yield weights
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{file} is truncated, corrupted or unreadable ({error}); fetch it again.") from error

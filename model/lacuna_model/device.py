@@ -1,4 +1,4 @@
-"""Where a model runs."""
+"""Where a model runs, and in which type."""
 
 import torch
 
@@ -25,3 +25,14 @@ def choose_device(name: str) -> torch.device:
     if (device.index or 0) >= num_devices:
         raise DeviceError(f"The device {name!r} is not available here; try auto or cpu.")
     return device
+
+
+def choose_dtype(device: torch.device) -> torch.dtype | None:
+    """The type of the weights that is fastest on a device; None: the one they are saved in.
+
+    A CPU multiplies matrices in bfloat16 three to four times as fast as in float32 if it has the instructions for it,
+    and far slower if it has not.
+    """
+    if device.type != "cpu":
+        return None
+    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else torch.float32

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -12,6 +13,15 @@ from lacuna_model.tokenizer import Tokenizer
 
 Piece = tuple[int, float]
 """A token of a fill and its confidence."""
+
+
+class Ranked(NamedTuple):
+    """A candidate: the pieces of each gap, and the ranking's opinion of it, as `ranking.Opinion` has it."""
+
+    gaps: list[list[Piece]]
+    score: float
+    log_following: float | None
+
 
 REPLACEMENT = "\ufffd"
 

@@ -51,8 +51,9 @@ class Language:
             raise ConstraintError(f"Nothing that the format allows begins with {before!r}.")
         ends = automaton.accepting_before(after.encode())
         if automaton.distances(ends)[start] > automaton.num_states:
-            beginning = f"begins with {before!r} and " if before else ""
-            raise ConstraintError(f"Nothing that the format allows {beginning}ends with {after!r}.")
+            sides = [f"begins with {before!r}"] * bool(before) + [f"ends with {after!r}"] * bool(after)
+            known = " and ".join(sides) or "can be written by this model"
+            raise ConstraintError(f"Nothing that the format allows {known}.")
         return cls(automaton, start, ends)
 
     @classmethod

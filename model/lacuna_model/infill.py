@@ -2,21 +2,23 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from lacuna_model.beams import BeamDenoising
+from lacuna_model.calibration import Calibration
 from lacuna_model.chaining import Steps, group_gaps, run_chain
 from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
 from lacuna_model.constraints.beginnings import Beginnings
 from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.denoising import Denoising, Limits, State
-from lacuna_model.device import choose_device
+from lacuna_model.device import choose_device, choose_dtype
 from lacuna_model.errors import CheckpointMismatchError, ConstraintError
-from lacuna_model.fills import Piece, decode, fill_of, pieces_of, slots_of
+from lacuna_model.fills import Piece, Ranked, decode, fill_of, pieces_of, slots_of
 from lacuna_model.gap_constraints import GapConstraints, Language, Languages
 from lacuna_model.healing import cut_word, fill_without, with_word, without
 from lacuna_model.layout import Layout, lay_out
@@ -59,6 +61,7 @@ class Infiller:
         generation: GenerationConfig,
         *,
         ranking: Ranking | None = None,
+        calibration: Calibration | None = None,
         max_prefix_tokens: int = 2048,
         max_cached_prefixes: int = 8,
     ) -> None:
@@ -69,6 +72,7 @@ class Infiller:
             tokenizer: the one it was trained with.
             generation: how its checkpoint wants to be sampled.
             ranking: chooses among candidates; None: the encoder as judge.
+            calibration: what confidences of beams mean; None: nobody knows, and they are left as they are.
             max_prefix_tokens: tokens of the text before the gap that the model reads.
             max_cached_prefixes: how many prefixes of full length the cache has room for.
         """
@@ -76,12 +80,16 @@ class Infiller:
         self.tokenizer = tokenizer
         self.generation = generation
         self.ranking: Ranking = EncoderJudge() if ranking is None else ranking
+        self.calibration = calibration
         self.max_prefix_tokens = max_prefix_tokens
-        self.cache = PrefixCache(denoiser, max_cached_prefixes * max_prefix_tokens * denoiser.num_bytes_of_token)
+        self._max_cache_bytes = max_cached_prefixes * max_prefix_tokens * denoiser.num_bytes_of_token
+        self.cache = PrefixCache(denoiser, self._max_cache_bytes)
         config = denoiser.config
         no_text = (b"",) * (config.vocab_size - tokenizer.num_text_ids)
         vocabulary = (*tokenizer.vocabulary, *no_text)
         self._token_bytes = vocabulary
+        first_bytes = [token[0] if token else -1 for token in vocabulary]
+        self._first_bytes = torch.tensor(first_bytes, dtype=torch.int64, device=denoiser.device)
         self._automata = AutomatonBuilder(vocabulary)
         self._beginnings = Beginnings(vocabulary)
         textless = {*tokenizer.special_ids, *range(tokenizer.num_text_ids, config.vocab_size), config.mask_token_id}
@@ -101,7 +109,7 @@ class Infiller:
         Args:
             directory: of the checkpoint; None: the embedded one.
             device: see `choose_device`.
-            dtype: of the weights; None: float32 on the CPU, as saved elsewhere.
+            dtype: of the weights; None: see `choose_dtype`.
             progress: told how much has been read.
 
         Raises:
@@ -111,8 +119,8 @@ class Infiller:
         """
         directory = EMBEDDED_CHECKPOINT if directory is None else directory
         place = choose_device(device)
-        if dtype is None and place.type == "cpu":
-            dtype = torch.float32
+        if dtype is None:
+            dtype = choose_dtype(place)
         denoiser = load_denoiser(directory, place, dtype, progress)
         tokenizer = Tokenizer.load(directory)
         if tokenizer.num_text_ids > denoiser.config.vocab_size:
@@ -120,7 +128,14 @@ class Infiller:
                 f"The tokenizer in {directory} has ids up to {tokenizer.num_text_ids - 1}, the model knows "
                 f"{denoiser.config.vocab_size} tokens; they belong to different checkpoints."
             )
-        return cls(denoiser, tokenizer, GenerationConfig.load(directory))
+        calibration = Calibration.load(directory)
+        return cls(denoiser, tokenizer, GenerationConfig.load(directory), calibration=calibration)
+
+    def fresh(self) -> "Infiller":
+        """The same infiller with an empty cache."""
+        other = copy(self)
+        other.cache = PrefixCache(self.denoiser, self._max_cache_bytes)
+        return other
 
     def infill(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> InfillResult:
         """Fills the gaps of a request; see `run`."""
@@ -156,6 +171,7 @@ class Infiller:
     def _run_group(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
         """Fills gaps that share a canvas."""
         word = self._cut_word(request)
+        calibration = self.calibration if self._beam_width(request) else None
         tally = Tally(with_word(request, word), time.perf_counter())
         steps = self._resolve(tally, word, cancelled)
         number = 0
@@ -165,12 +181,15 @@ class Infiller:
             except StopIteration as stop:
                 result: InfillResult = stop.value
                 fills = tuple(fill_without(fill, word) for fill in result.fills)
+                if calibration is not None:
+                    fills = tuple(calibration.fill(fill, request.segments[0]) for fill in fills)
                 return replace(
                     result, fills=fills, num_tokens=sum(len(gap) for fill in fills[:1] for gap in fill.tokens)
                 )
             number += 1
             first, *others = slots_of(state, request.num_gaps, tally.committed, self.tokenizer)
-            yield DenoisingStep(number, (without(first, word), *others))
+            gaps = (without(first, word), *others)
+            yield DenoisingStep(number, calibration.gaps(gaps, request.segments[0]) if calibration else gaps)
 
     def _cut_word(self, request: InfillRequest) -> str:
         """What of a word is healed: where anything may follow, only if the model chooses the length by itself."""
@@ -181,7 +200,7 @@ class Infiller:
     def _resolve(self, tally: Tally, word: str, cancelled: Callable[[], bool]) -> Generator[State, None, InfillResult]:
         request, options = tally.request, tally.request.options
         rest = lay_out(request, self.tokenizer, self.denoiser.config, self.generation, self.max_prefix_tokens)
-        width = None if any(request.constraints or ()) else self._beam_width(options)
+        width = self._beam_width(request)
         languages = self.languages(request, "" if width else word)  # beams spell the word themselves
         if cancelled():
             return tally.cancelled()
@@ -215,9 +234,10 @@ class Infiller:
                 confidence=denoised.confidence,
                 score=denoised.score,
                 num_suffix_tokens=num_suffix_tokens.expand(len(denoised.score)),
+                first_bytes=self._first_bytes,
             )
-            ranked = self._rank(tally, candidates)
-            best, _ = ranked[0]
+            ranked = self._rank(tally, candidates, is_judged=width is not None)
+            best = ranked[0].gaps
             if not self._goes_on(tally, rest, best, max(num_slots), languages):
                 return tally.result(self._fills(tally, ranked, languages))
             tally.committed += best[0]
@@ -273,10 +293,12 @@ class Infiller:
             and (options.max_forwards is None or tally.num_steps < options.max_forwards)
         )
 
-    def _beam_width(self, options: InfillOptions) -> int | None:
-        """Candidates that compete; None where chance is asked for, or the checkpoint is to be sampled otherwise."""
-        width = self.denoiser.config.beam_width
-        return None if width is None or options.temperature else max(width, options.num_candidates)
+    def _beam_width(self, request: InfillRequest) -> int | None:
+        """Candidates that compete; None where chance or a format is asked for, or other sampling by the checkpoint."""
+        width, options = self.denoiser.config.beam_width, request.options
+        if width is None or options.temperature or any(request.constraints or ()):
+            return None
+        return max(width, options.num_candidates)
 
     def _with_beams(self, plain: Denoising, width: int, word: str, tally: Tally) -> Denoising:
         return BeamDenoising(
@@ -299,10 +321,10 @@ class Infiller:
         """Slots of the open-ended gaps in each row: several lengths only where the model cannot delete."""
         can_delete = self.denoiser.config.delete_token_id is not None
         if can_delete:
-            lengths = [most] * options.num_candidates
+            lengths = [most] * options.max_fills
         else:
             least = min((len(draft.tokens) for draft in layout.drafts if draft.is_open_ended), default=most)
-            hypotheses = length_hypotheses(most, max(options.num_candidates, NUM_LENGTH_HYPOTHESES))
+            hypotheses = length_hypotheses(most, max(options.max_fills, NUM_LENGTH_HYPOTHESES))
             lengths = sorted({max(length, least) for length in hypotheses}, reverse=True)
         if constraints is None:
             return lengths
@@ -324,32 +346,32 @@ class Infiller:
             cancelled=cancelled,
         )
 
-    def _rank(self, tally: Tally, candidates: Candidates) -> list[tuple[list[list[Piece]], float]]:
-        """Distinct candidates with their scores, best first. A single one costs no pass: its confidence will do."""
+    def _rank(self, tally: Tally, candidates: Candidates, *, is_judged: bool) -> list[Ranked]:
+        """Distinct candidates, best first. A single one costs no pass unless it is to be judged nevertheless."""
         began = time.perf_counter()
         num_rows = len(candidates.canvas.ids)
         read = [
             pieces_of(candidates.canvas, candidates.confidence, row, tally.request.num_gaps) for row in range(num_rows)
         ]
         tokens = [tuple(tuple(token for token, _ in gap) for gap in gaps) for gaps in read]
-        ranking: Ranking = self.ranking if len(set(tokens)) > 1 else MeanConfidence()
-        scores: list[float] = ranking.score(candidates).tolist()
+        ranking: Ranking = self.ranking if is_judged or len(set(tokens)) > 1 else MeanConfidence()
+        opinion = ranking.judge(candidates)
+        scores: list[float] = opinion.score.tolist()
+        following = [None] * num_rows if opinion.log_following is None else opinion.log_following.tolist()
         tally.num_ranking_forwards += ranking.num_forwards
         best_first = sorted(range(num_rows), key=lambda row: -scores[row])
         distinct = {tokens[row]: row for row in reversed(best_first)}  # of equals the best remains
-        ranked = [(read[row], scores[row]) for row in best_first if distinct[tokens[row]] == row]
+        ranked = [Ranked(read[row], scores[row], following[row]) for row in best_first if distinct[tokens[row]] == row]
         tally.rank_seconds += time.perf_counter() - began
         return ranked
 
-    def _fills(
-        self, tally: Tally, ranked: Sequence[tuple[list[list[Piece]], float]], languages: Languages
-    ) -> list[Fill]:
+    def _fills(self, tally: Tally, ranked: Sequence[Ranked], languages: Languages) -> list[Fill]:
         request, options = tally.request, tally.request.options
         fills: dict[tuple[str, ...], Fill] = {}
-        for (first, *others), score in ranked:
+        for (first, *others), score, log_following in ranked:
             gaps = [tally.committed + first, *others]
             if not languages.accept([self._bytes(gap) for gap in gaps]):
                 continue  # the best one is whole, this one would go on in a further canvas
             fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer)
-            fills.setdefault(fill.texts, fill)
-        return list(fills.values())[: options.num_candidates]
+            fills.setdefault(fill.texts, replace(fill, log_following=log_following))
+        return list(fills.values())[: options.max_fills]

@@ -1,5 +1,8 @@
 """Keys and values of encoded prefixes, kept between requests so that a keystroke only encodes what it changed.
 
+A prefix is read block by block, the last one padded, and only whole blocks are reused. So the same products are made
+in the same shapes whatever was cached: a fill with the cache equals one without it bit for bit, in bfloat16 too.
+
 Tensors are never written to once they are made: extending or truncating a document makes new ones. So a `Prefix`
 stays valid for as long as its holder likes, whatever the cache does next. The price is one copy of the reused part,
 which is less than the encoder itself copies when it attends to that part.
@@ -12,6 +15,12 @@ import torch
 from torch import Tensor
 
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
+
+BLOCK_SIZE = 64
+"""Tokens that are read at once on a CPU: as many as hardly take longer than one."""
+
+BLOCK_SIZE_OF_ACCELERATOR = 512
+"""The same elsewhere, where a pass reads all weights of a large model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +58,18 @@ class PrefixCache:
     A prefix larger than `max_bytes` is encoded and not kept. Not for several threads at once.
     """
 
-    def __init__(self, denoiser: Denoiser, max_bytes: int) -> None:
+    def __init__(self, denoiser: Denoiser, max_bytes: int, block_size: int | None = None) -> None:
+        """Makes an empty cache.
+
+        Args:
+            denoiser: reads.
+            max_bytes: memory that the kept prefixes may take.
+            block_size: tokens that are read at once; None: what suits the device.
+        """
+        if block_size is None:
+            block_size = BLOCK_SIZE if denoiser.device.type == "cpu" else BLOCK_SIZE_OF_ACCELERATOR
         self._denoiser = denoiser
+        self._block_size = block_size
         self._max_bytes = max_bytes
         self._num_bytes = 0
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # least recently used first
@@ -86,17 +105,23 @@ class PrefixCache:
     def _extend(self, entry: _Entry | None, num_common: int, wanted: tuple[int, ...]) -> Prefix:
         if entry is not None and entry.token_ids == wanted:
             return replace(entry.prefix, num_cached_tokens=len(wanted))
+        size = self._block_size
         num_cached = min(num_common, len(wanted) - 1)  # the last token is read again: its hidden state is needed
+        num_cached -= num_cached % size
         known: KeyValues | None = None
         if entry is not None and num_cached:
             known = tuple(
                 (keys[:, :, :num_cached], values[:, :, :num_cached]) for keys, values in entry.prefix.key_values
             )
-        new_ids = torch.tensor([wanted[num_cached:]], device=self._denoiser.device)
-        states, written = self._denoiser.encode(new_ids, known)
+        padding = (self._denoiser.config.pad_token_id,) * (-len(wanted) % size)  # nothing before it sees it
+        padded = torch.tensor([wanted + padding], device=self._denoiser.device)
+        for start in range(num_cached, len(wanted), size):
+            states, written = self._denoiser.encode(padded[:, start : start + size], known)
+            known = _append(known, written, min(size, len(wanted) - start))
+        assert known is not None
         return Prefix(
-            key_values=written if known is None else _append(known, written),
-            hidden=states[:, -1].clone(),  # a view would keep the states of all tokens alive
+            key_values=known,
+            hidden=states[:, size - len(padding) - 1].clone(),  # a view would keep the states of all tokens alive
             num_tokens=len(wanted),
             num_cached_tokens=num_cached,
         )
@@ -114,8 +139,11 @@ class PrefixCache:
             self._num_bytes -= dropped.prefix.num_bytes
 
 
-def _append(known: KeyValues, written: KeyValues) -> KeyValues:
-    """Joins keys and values along the tokens, in tensors of their own."""
+def _append(known: KeyValues | None, written: KeyValues, num_tokens: int) -> KeyValues:
+    """Appends the first of some keys and values to others, in tensors of their own."""
+    written = tuple((keys[:, :, :num_tokens], values[:, :, :num_tokens]) for keys, values in written)
+    if known is None:
+        return tuple((keys.clone(), values.clone()) for keys, values in written)
     return tuple(
         (torch.cat((old_keys, keys), dim=2), torch.cat((old_values, values), dim=2))
         for (old_keys, old_values), (keys, values) in zip(known, written, strict=True)

@@ -5,7 +5,7 @@ what was measured.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
@@ -30,7 +30,8 @@ class Candidates:
         canvas: one candidate a row, all slots decided.
         confidence: probability of every token in the last denoising pass, (B, L) float32.
         score: log-probability of each under the denoiser, (B,) float32; all zero where it was not counted.
-        num_suffix_tokens: given tokens behind the last gap of each row, (B,) int64.
+        num_suffix_tokens: given tokens behind the last gap of each row, at least one, (B,) int64.
+        first_bytes: first byte of every token's text, -1 for special ones, (V,) int64.
     """
 
     denoiser: Denoiser
@@ -41,6 +42,7 @@ class Candidates:
     confidence: Tensor
     score: Tensor
     num_suffix_tokens: Tensor
+    first_bytes: Tensor
 
     def suffix_heads(self, num_tokens: int) -> Tensor:
         """The first so many tokens of each row's suffix, (B, L) bool."""
@@ -59,6 +61,20 @@ class Candidates:
         return (lengths - self.num_suffix_tokens)[:, None]  # (B, 1)
 
 
+class Opinion(NamedTuple):
+    """What a policy says of candidates.
+
+    Attributes:
+        score: higher is better, (B,) float32.
+        log_following: log-probability, given all that stands before it, that the text behind the last gap begins with
+            the byte it begins with, (B,) float32; None where the policy does not look at it. It tells whether a fill
+            comes to its end there, however the text goes on.
+    """
+
+    score: Tensor
+    log_following: Tensor | None = None
+
+
 class Ranking(Protocol):
     """A ranking policy."""
 
@@ -67,8 +83,8 @@ class Ranking(Protocol):
         """Forward passes it takes."""
         ...
 
-    def score(self, candidates: Candidates) -> Tensor:
-        """Scores of the candidates, (B,) float32; higher is better."""
+    def judge(self, candidates: Candidates) -> Opinion:
+        """Compares the candidates."""
         ...
 
 
@@ -88,7 +104,7 @@ class EncoderJudge:
     num_forwards: int = 1
 
     @torch.inference_mode()
-    def score(self, candidates: Candidates) -> Tensor:
+    def judge(self, candidates: Candidates) -> Opinion:
         """Reads every candidate left to right."""
         judged = candidates.up_to_suffix_heads(self.num_suffix_tokens)
         length = int(judged.sum(1).max())
@@ -96,7 +112,11 @@ class EncoderJudge:
         denoiser, prefix = candidates.denoiser, candidates.prefix
         states, _ = denoiser.encode(ids, prefix.key_values)  # (B, T, D)
         before = torch.cat((prefix.hidden.expand(len(ids), 1, -1), states[:, :-1]), dim=1)
-        return (_log_probabilities(denoiser, before, ids) * judged).sum(1) + candidates.score
+        first = candidates.suffix_heads(1)[:, :length]
+        following = denoiser.logits(before[first]).log_softmax(1)  # (B, V)
+        is_other = candidates.first_bytes != candidates.first_bytes[ids[first]][:, None]
+        score = (_log_probabilities(denoiser, before, ids) * judged).sum(1) + candidates.score
+        return Opinion(score, following.masked_fill(is_other, -torch.inf).logsumexp(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +131,7 @@ class RemaskedScore:
     num_forwards: int = 1
 
     @torch.inference_mode()
-    def score(self, candidates: Candidates) -> Tensor:
+    def judge(self, candidates: Candidates) -> Opinion:
         """Masks and predicts once more; an empty middle is judged by the suffix alone."""
         ids, middle = candidates.canvas.ids, candidates.canvas.editable
         head = candidates.suffix_heads(self.num_suffix_tokens)
@@ -120,7 +140,7 @@ class RemaskedScore:
         hidden = candidates.denoiser.denoise(masked, candidates.prefix.key_values, padding=candidates.canvas.padding)
         log_probabilities = _log_probabilities(candidates.denoiser, hidden, ids)
         of_middle, of_head = _masked_mean(log_probabilities, middle), _masked_mean(log_probabilities, head)
-        return torch.where(middle.any(1), 0.5 * of_middle + 0.5 * of_head, of_head)
+        return Opinion(torch.where(middle.any(1), 0.5 * of_middle + 0.5 * of_head, of_head))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +149,9 @@ class MeanConfidence:
 
     num_forwards: int = 0
 
-    def score(self, candidates: Candidates) -> Tensor:
+    def judge(self, candidates: Candidates) -> Opinion:
         """Averages."""
-        return _masked_mean(candidates.confidence, candidates.canvas.editable)
+        return Opinion(_masked_mean(candidates.confidence, candidates.canvas.editable))
 
 
 def _log_probabilities(denoiser: Denoiser, states: Tensor, ids: Tensor) -> Tensor:

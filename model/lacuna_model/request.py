@@ -14,6 +14,7 @@ class InfillOptions:
         max_tokens: most tokens of each gap.
         max_lines: cut every fill after so many lines; None: do not cut.
         num_candidates: most fills to return.
+        num_spares: most fills to return beyond those, if competing for the others has left some.
         deadline_ms: time to answer in, milliseconds; the first forward pass is made whatever it says.
         max_forwards: most denoising passes, ranking not counted; None: the checkpoint's number of steps a canvas.
         seed: of every random draw.
@@ -27,6 +28,7 @@ class InfillOptions:
     max_tokens: int = 32
     max_lines: int | None = None
     num_candidates: int = 1
+    num_spares: int = 0
     deadline_ms: float | None = None
     max_forwards: int | None = None
     seed: int = 0
@@ -38,12 +40,17 @@ class InfillOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{name} must be at least 1, not {value}.")
-        for name in ("deadline_ms", "temperature"):
+        for name in ("num_spares", "deadline_ms", "temperature"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise InputError(f"{name} cannot be negative, but is {value}.")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed must lie between 0 and 2^63 - 1, not be {self.seed}.")
+
+    @property
+    def max_fills(self) -> int:
+        """Most fills of a result, spares among them."""
+        return self.num_candidates + self.num_spares
 
 
 @dataclass(frozen=True, slots=True)

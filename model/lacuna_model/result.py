@@ -12,7 +12,8 @@ class Token:
 
     Attributes:
         text: the token decoded alone, for display.
-        confidence: its probability in the last denoising pass, 0 to 1.
+        confidence: how likely it is right, given what stands before it, 0 to 1: its probability in the last denoising
+            pass, calibrated if the checkpoint tells how.
     """
 
     text: str
@@ -28,12 +29,17 @@ class Fill:
         tokens: tokens of each gap.
         score: the ranking's opinion, comparable within one result only; higher is better.
         valid: whether the text keeps its syntax with this fill; None where nobody asked or can tell.
+        log_following: log-probability in nats, read from left to right, that the text behind the last gap begins with
+            the byte it begins with; None where nobody looked.
+        probability: that the fill would be accepted as it stands, 0 to 1; None where the checkpoint cannot tell.
     """
 
     texts: tuple[str, ...]
     tokens: tuple[tuple[Token, ...], ...]
     score: float
     valid: bool | None = None
+    log_following: float | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

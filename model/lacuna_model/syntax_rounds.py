@@ -11,7 +11,7 @@ from lacuna_model.errors import InputError
 from lacuna_model.request import InfillRequest
 from lacuna_model.result import Fill, InfillResult, Timing, Token
 
-NUM_CANDIDATES = 4
+NUM_FILLS = 4
 """Fills of each round, of which one has to parse."""
 
 NUM_CORRECTIONS = 2
@@ -30,11 +30,11 @@ NUM_CUTS = 8
 def run_with_syntax(run: Run, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
     """Fills the gaps of a request with what keeps the text's syntax, and yields the canvas after every step.
 
-    The first round asks for several candidates. The best that parses is taken, or else the longest run of whole lines
-    of one. If there is none, a further round masks the best candidate again from a little before its error on, so
-    that the denoiser corrects itself. The last round gives what the text around the gap demands, as the simplest fill
-    shows it: an indentation, a header's colon, brackets. The denoiser writes the rest. Limits of the request hold for
-    all rounds together.
+    In the first round the candidates are judged that have competed anyway. The best that parses is taken, or else the
+    longest run of whole lines of one. If there is none, a further round masks the best candidate again from a little
+    before its error on, so that the denoiser corrects itself. The last round gives what the text around the gap
+    demands, as the simplest fill shows it: an indentation, a header's colon, brackets. The denoiser writes the rest.
+    Limits of the request hold for all rounds together.
 
     If no round brings a fill that parses, a beginning of one is taken, or at last a simple fill that nobody predicted.
 
@@ -51,7 +51,7 @@ def run_with_syntax(run: Run, request: InfillRequest, cancelled: Callable[[], bo
     if check is None:
         return (yield from run(replace(request, options=options), cancelled))
     rounds = _Rounds(request, check)
-    options = replace(options, num_candidates=max(options.num_candidates, NUM_CANDIDATES))
+    options = replace(options, num_spares=max(0, NUM_FILLS - options.num_candidates))
     asked: InfillRequest | None = replace(request, options=options)
     while asked is not None:
         try:
@@ -174,7 +174,7 @@ class _Rounds:
         fills: dict[tuple[str, ...], Fill] = {}
         for fill in (*valid, *(fill for fill, _ in self.broken)):
             fills.setdefault(fill.texts, fill)
-        return tuple(fills.values())[: self.request.options.num_candidates]
+        return tuple(fills.values())[: self.request.options.max_fills]
 
     def _sound_beginning(self) -> list[Fill]:
         """What is left of a candidate that is cut before its fault, if anything sound is found in time."""
@@ -250,6 +250,7 @@ def _cut(fill: Fill, gap: int, text: str) -> Fill:
         tokens=(*fill.tokens[:gap], fill.tokens[gap][:num_tokens], *fill.tokens[gap + 1 :]),
         score=fill.score,
         valid=True,
+        probability=None if fill.probability is None else 0.0,
     )
 
 
@@ -260,6 +261,7 @@ def _continued(fill: Fill, gap: int, end: str) -> Fill:
         fill,
         texts=(*fill.texts[:gap], fill.texts[gap] + end, *fill.texts[gap + 1 :]),
         tokens=(*fill.tokens[:gap], fill.tokens[gap] + added, *fill.tokens[gap + 1 :]),
+        probability=None if fill.probability is None else 0.0,
     )
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "eval": "evaluate",
     "bench": "bench",
     "train": "train",
+    "tune": "tune",
 }
 """What a command is called, and its function in the module of `commands` that has the same name."""
 

@@ -48,6 +48,7 @@ async def fill_gaps(
         client=session.name,
         document=document.edit_key,
         max_tokens=min(max(block.max_tokens, longest // CHARACTERS_A_TOKEN), MAX_TOKENS, MAX_WORK // len(gaps)),
+        syntax=True,
     )
     result = await session.connection.fill(call)
     if isinstance(result, Reason):

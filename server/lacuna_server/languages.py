@@ -53,6 +53,11 @@ def language_of(name: str, language_id: str = TEXT) -> str:
     return _LANGUAGE_OF_FILE.get(path.name) or _LANGUAGE_OF_EXTENSION.get(path.suffix, TEXT)
 
 
+def is_yaml(name: str, language_id: str = TEXT) -> bool:
+    """Whether a file is YAML, which no model here knows as a language; `name` and `language_id` as above."""
+    return language_id == "yaml" or PurePath(name.lower()).suffix in (".yaml", ".yml")
+
+
 def check_language(name: str) -> str:
     """Returns the name of a language. Raises UserError for one that is not in `LANGUAGES`."""
     if name not in LANGUAGES:

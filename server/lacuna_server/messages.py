@@ -19,7 +19,7 @@ client: `lacuna/status`, with `Condition`. The client's capabilities say in `exp
 `status: true` has it told of that, `replay: true` has every denoising step kept for `lacuna/replay`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -221,7 +221,7 @@ class Condition:
 
     Attributes:
         state: what a status bar shows.
-        message: for people; what to do in case of an error.
+        message: for people: what to do in case of an error, else why that request brought nothing.
         loaded_bytes: of the model, while it is loading.
         total_bytes: 0 while unknown.
         uri: the document that the last request was for.
@@ -238,11 +238,24 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class EmptyAnswer:
-    """A request that brought nothing: when, in seconds since 1970, for which document, and why."""
+    """A request that brought nothing: when, in seconds since 1970, for which document, and why.
+
+    As in answers, `reason` is a word for programs and `message` a sentence for people.
+    """
 
     time: float
     uri: str
     reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyAnswers:
+    """How many requests brought nothing for a reason since the start."""
+
+    reason: str
+    message: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +276,7 @@ class Report:
         condition: as in the notification.
         engine: what the engine told last; None before it did.
         empty_answers: of the last requests.
-        reasons: how many requests brought nothing since the start, by reason.
+        reasons: why requests brought nothing since the start, the most frequent one first.
         problems: settings that could not be used.
         tally: what became of suggestions.
     """
@@ -271,6 +284,6 @@ class Report:
     condition: Condition
     engine: Status | None
     empty_answers: Sequence[EmptyAnswer]
-    reasons: Mapping[str, int]
+    reasons: Sequence[EmptyAnswers]
     problems: Sequence[str]
     tally: Tally

@@ -111,6 +111,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
             {
                 "texts": [outcome.gaps.localize(text) for text in candidate.texts],
                 "score": candidate.score,
+                "probability": candidate.probability,
                 "valid": candidate.valid,
                 "tokens": [
                     [{"text": token.text, "confidence": token.confidence} for token in tokens]

@@ -193,6 +193,7 @@ async def _fill(session: Session, ask: Ask, view: View, extent: Extent) -> Resul
         num_candidates=ask.num_candidates,
         deadline_ms=session.settings_of(document).deadline_ms if ask.automatic else None,
         draft=None if draft is None else (draft,),
+        syntax=True,
     )
     content_log.debug("Asked behind %r.", view.prefix[-80:])
     asked_at = time.monotonic()

@@ -146,4 +146,5 @@ def _rest(found: Found, cursor: int, suffix: str) -> Suggestion | None:
     text = suggestion.insert_text[start:end]
     if not text.strip() or not is_subsequence(replaced, text):
         return None
-    return Suggestion(text, cursor, cursor + len(replaced), clipped(suggestion.tokens, start, end))
+    tokens = clipped(suggestion.tokens, start, end)
+    return Suggestion(text, cursor, cursor + len(replaced), tokens, suggestion.probability)

@@ -93,7 +93,7 @@ class Session:
         self.ignore = IgnoreRules()
         self.schemas = SchemaFiles()
         self.empty_answers: deque[EmptyAnswer] = deque(maxlen=MAX_EMPTY_ANSWERS)
-        self.reasons: Counter[str] = Counter()
+        self.reasons: Counter[Reason] = Counter()
         self.searching = ThreadPoolExecutor(1, thread_name_prefix="neighbours")
         self._settings_of_folders: dict[Path, Settings] = {}
         self._running: dict[tuple[str, str], _Running] = {}
@@ -225,17 +225,18 @@ class Session:
 
     def note_nothing(self, uri: str, reason: Reason) -> None:
         """Notes and tells why a request brought nothing."""
-        self.empty_answers.append(EmptyAnswer(time.time(), uri, reason.value))
-        self.reasons[reason.value] += 1
+        self.empty_answers.append(EmptyAnswer(time.time(), uri, reason.value, reason.description))
+        self.reasons[reason] += 1
         if self._telling is None or self._telling.done():
             self._telling = self.keep(self._tell_reasons())
         logger.info("No suggestion: %s.", reason.description)
         condition = self.connection.condition
         state = "disabled" if reason in LEFT_ALONE else condition.state
-        self.editor.tell(replace(condition, state=state, uri=uri, reason=reason.value))
+        message = condition.message or reason.description
+        self.editor.tell(replace(condition, state=state, message=message, uri=uri, reason=reason.value))
 
     async def _tell_reasons(self) -> None:
         """Tells the engine, in a while and all at once: the counts go on, so that nothing depends on one message."""
         await asyncio.sleep(TELL_SECONDS)
-        counts = tuple(ReasonCount(reason, count) for reason, count in self.reasons.items())
+        counts = tuple(ReasonCount(reason.value, count) for reason, count in self.reasons.items())
         await self.connection.tell_reasons(ReasonsCall(self.name, counts))

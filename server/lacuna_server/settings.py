@@ -88,7 +88,8 @@ class Settings:
         automatic: suggest while the user types; otherwise only when asked.
         completion: answer `textDocument/completion` too, for editors without inline completion.
         length: how much to suggest: a line, a block, a number of lines, or what the place calls for.
-        min_confidence: mean confidence of a suggestion's tokens below which it is not shown, 0 to 1.
+        min_confidence: how likely a suggestion must be accepted as it is to be shown by itself, 0 to 1. The default is
+            what the embedded model needs for three of five to be what an author wrote.
         delay_ms: what to wait for the next key at least, milliseconds.
         deadline_ms: time that the engine has for an automatic suggestion, milliseconds.
         secret_files: patterns of files that are never completed and never shown to the model.
@@ -102,7 +103,7 @@ class Settings:
     automatic: bool = True
     completion: bool = False
     length: Wanted = "auto"
-    min_confidence: float = 0.0
+    min_confidence: float = 0.35
     delay_ms: float = 75.0
     deadline_ms: float = 2000.0
     secret_files: tuple[str, ...] = SECRET_PATTERNS

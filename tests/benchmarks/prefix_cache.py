@@ -18,6 +18,7 @@ import torch
 import lacuna_model
 from lacuna_model.checkpoint import load_denoiser
 from lacuna_model.config import CONFIG_FILE, AttentionConfig, DenoiserConfig
+from lacuna_model.device import choose_dtype
 from lacuna_model.prefix_cache import PrefixCache
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -47,9 +48,9 @@ NANO = DenoiserConfig(
 
 
 def embedded_denoiser() -> Denoiser:
-    """The embedded checkpoint's denoiser in float32, with random weights where there is no checkpoint."""
+    """The embedded checkpoint's denoiser, with random weights where there is no checkpoint."""
     if (CHECKPOINT / CONFIG_FILE).is_file():
-        return load_denoiser(CHECKPOINT, dtype=torch.float32)
+        return load_denoiser(CHECKPOINT, dtype=choose_dtype(torch.device("cpu")))
     torch.manual_seed(0)
     denoiser = Denoiser(NANO).requires_grad_(False).eval()
     for tensor in denoiser.state_dict().values():

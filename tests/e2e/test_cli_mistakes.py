@@ -47,10 +47,18 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["eval", "--data", "x", "--held-out", "y"], "--data excludes --held-out"),
     (["eval", "--compare-ranking", "--max-tokens", "48"], "--compare-ranking excludes --max-tokens and --lines"),
     (["eval", "--compare-ranking", "--lines", "1"], "--compare-ranking excludes --max-tokens and --lines"),
-    (["eval", "--compare-syntax", "--gaps", "2"], "--compare-syntax and --gaps exclude each other, --compare-ranking"),
-    (["eval", "--compare-syntax", "--compare-ranking"], "--compare-syntax and --gaps exclude each other"),
-    (["eval", "--compare-syntax", "--filler", "gold"], "--compare-syntax and --gaps exclude each other"),
-    (["eval", "--gaps", "2", "--data", "x"], "--compare-syntax and --gaps exclude each other"),
+    (
+        ["eval", "--compare-syntax", "--gaps", "2"],
+        "--compare-syntax, --gaps and --calibration exclude each other, --compare-ranking",
+    ),
+    (
+        ["eval", "--compare-syntax", "--compare-ranking"],
+        "--compare-syntax, --gaps and --calibration exclude each other",
+    ),
+    (["eval", "--compare-syntax", "--filler", "gold"], "--compare-syntax, --gaps and --calibration exclude each other"),
+    (["eval", "--gaps", "2", "--data", "x"], "--compare-syntax, --gaps and --calibration exclude each other"),
+    (["eval", "--calibration", "out", "--filler", "empty"], "--calibration exclude each other, --compare-ranking"),
+    (["eval", "--calibration", "binary"], "binary cannot be made a directory"),
     (["eval", "--gaps", "2,1"], "--gaps '2,1' is no list of numbers from 2 to 99; write --gaps 2,3,5."),
     (["eval", "--data", "binary", "--checkpoint", "nowhere"], "binary"),
 ]

@@ -1,4 +1,4 @@
-"""`lacuna snippet` and `lacuna fill --syntax` with the embedded model."""
+"""`lacuna snippet` and the syntax of `lacuna fill`, with the embedded model."""
 
 import json
 import re
@@ -73,16 +73,24 @@ def test_the_place_can_be_in_a_file(lacuna: Lacuna, tmp_path: Path) -> None:
     assert path.read_bytes() == f'{{"level": {value}, "n": 1}}\r\n'.encode()
 
 
+def test_a_value_in_a_yaml_file_is_yaml(lacuna: Lacuna, tmp_path: Path) -> None:
+    schema = {"enum": ["debug", "no"]}
+    (tmp_path / "s.json").write_text(json.dumps(schema))
+    (tmp_path / "x.yml").write_text("level: 'n\n")
+    lacuna("snippet", "x.yml:1:10", "--schema", "s.json", "--before", "'n", "--in-place", cwd=tmp_path)
+    assert (tmp_path / "x.yml").read_text() == "level: 'no'\n"
+
+
 def test_presets_are_listed(lacuna: Lacuna) -> None:
     lines = check_value(lacuna("snippet", "--list-presets")).splitlines()
     assert "iso-date               a day that exists, such as 2024-02-29" in lines
 
 
-def test_fills_can_be_asked_to_keep_the_syntax(lacuna: Lacuna) -> None:
+def test_fills_keep_the_syntax_unless_told_otherwise(lacuna: Lacuna) -> None:
     text = b"def add(a, b):\n    return \n"
     arguments = ("fill", "-:2:12", "--language", "python", "--json", "--max-tokens", "8")
     plain, judged = (
-        json.loads(lacuna(*arguments, *more, given=text).stdout)["fills"][0] for more in ((), ("--syntax",))
+        json.loads(lacuna(*arguments, *more, given=text).stdout)["fills"][0] for more in (("--no-syntax",), ())
     )
     assert (plain["valid"], judged["valid"]) == (None, True)
 

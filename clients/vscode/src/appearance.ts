@@ -1,7 +1,6 @@
 /** What the status bar shows of the server. */
 
 import type { Condition } from './messages.ts';
-import { sentenceFor } from './reasons.ts';
 
 export interface Appearance {
   readonly text: string;
@@ -25,7 +24,7 @@ export function appearanceOf(condition: Condition, pause: string | undefined, ur
   }
   if (pause) return { text: '$(debug-pause) Lacuna', tooltip: `Lacuna: ${pause}.`, isError: false };
   if (state === 'filling') return { text: '$(sync~spin) Lacuna', tooltip: 'A gap is being filled.', isError: false };
-  const why = reason && condition.uri === uri ? ` Nothing was suggested: ${sentenceFor(reason)}.` : '';
+  const why = reason && condition.uri === uri ? ` Nothing was suggested: ${message}.` : '';
   if (state === 'disabled')
     return { text: '$(circle-slash) Lacuna', tooltip: `Lacuna leaves this file alone.${why}`, isError: false };
   return { text: '$(sparkle) Lacuna', tooltip: `Lacuna is ready.${why}`, isError: false };

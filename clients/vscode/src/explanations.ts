@@ -53,5 +53,5 @@ async function explanation(server: Server, pauses: Pauses, document: vscode.Text
   const last = lastReason(await client.sendRequest(status), document.uri.toString());
   if (!last) return 'every request in this file brought a suggestion so far.';
   const seconds = Math.max(0, Math.round(Date.now() / 1000 - last.time));
-  return `${last.sentence} (${seconds} s ago).`;
+  return `${last.message} (${seconds} s ago).`;
 }

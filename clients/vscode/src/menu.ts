@@ -29,7 +29,7 @@ export async function showMenu(server: Server, pauses: Pauses): Promise<void> {
     { label: '$(gear) Settings', run: () => vscode.commands.executeCommand('workbench.action.openSettings', 'lacuna') },
   ];
   const { state, message } = server.condition;
-  const options = { title: `Lacuna: ${message || state}`, placeHolder: 'What to do' };
+  const options = { title: `Lacuna: ${state === 'error' ? message : state}`, placeHolder: 'What to do' };
   await (await vscode.window.showQuickPick(entries, options))?.run?.();
 }
 

@@ -46,7 +46,7 @@ export interface SnippetMade extends Answer {
 /** A format, as `lacuna snippet` takes it. */
 export type Constraint = { readonly regex: string } | { readonly schema: unknown } | { readonly preset: string };
 
-/** How the server is. */
+/** How the server is. With a reason, the message says why the last request brought nothing. */
 export interface Condition {
   readonly state: 'ready' | 'loading' | 'filling' | 'disabled' | 'error';
   readonly message: string;
@@ -56,7 +56,15 @@ export interface Condition {
   readonly reason: string | null;
 }
 
-/** How server and engine are, and why requests brought nothing, oldest first. */
+/** A request that brought nothing; `time` is in seconds since 1970. */
+export interface EmptyAnswer {
+  readonly time: number;
+  readonly uri: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** How server and engine are, and why requests brought nothing: the last ones, oldest first, and all by reason. */
 export interface Report {
   readonly condition: Condition;
   readonly engine: {
@@ -64,11 +72,9 @@ export interface Report {
     readonly pid: number;
     readonly checkpoint: string;
     readonly device: string;
-    readonly uptime_seconds: number;
-    readonly num_fills: number;
   } | null;
-  readonly emptyAnswers: readonly { readonly time: number; readonly uri: string; readonly reason: string }[];
-  readonly reasons: Readonly<Record<string, number>>;
+  readonly emptyAnswers: readonly EmptyAnswer[];
+  readonly reasons: readonly { readonly reason: string; readonly message: string; readonly count: number }[];
   readonly problems: readonly string[];
   readonly tally: {
     readonly shown: number;

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -158,10 +159,11 @@ def _too_large(pattern: str) -> str:
 def _what_is_wrong(pattern: str) -> str:
     """Why a pattern is no regular expression: Python's parser says where, that of the automaton does not."""
     try:
-        re.compile(pattern)
+        with warnings.catch_warnings(action="ignore"):  # of what Python may once read otherwise
+            re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
         return f"{_shown(pattern)} is not a regular expression: {error}."
     return (
         f"The regular expression {_shown(pattern)} cannot be used: it matches nothing, or has look-around, "
-        "back-references or word boundaries, which are not supported."
+        "back-references, word boundaries or inner anchors, which are not supported."
     )

@@ -1,8 +1,8 @@
 """The regular constraints that a gap can have, and how they are written as JSON.
 
 `{"regex": "[0-9]+"}`, `{"choice": ["red", "green"]}`, `{"schema": {"type": "integer"}}`, `{"preset": "iso-date"}`;
-each may have `"before"` and `"after"`, the part of the value that already stands in the text: at the end of what
-precedes the gap, and at the head of what follows it.
+a schema may have `"notation": "yaml"`. All may have `"before"` and `"after"`, the part of the value that already stands
+in the text: at the end of what precedes the gap, and at the head of what follows it.
 """
 
 import json
@@ -14,6 +14,8 @@ from typing import Any, Protocol
 
 from lacuna_model.constraints.presets import pattern_of_preset
 from lacuna_model.errors import ConstraintError
+
+_ANCHORED = re.compile(r"(?:\^(?![*+?{]))?((?:\\.|[^\\])*?)\$?", re.DOTALL)
 
 
 class Constraint(Protocol):
@@ -40,15 +42,16 @@ class Constraint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Regex:
-    """A regular expression, without look-around or back-references."""
+    """A regular expression, without look-around or back-references, for the whole value."""
 
     regex: str
     before: str = ""
     after: str = ""
 
     def pattern(self, language: str) -> str:
-        """The expression itself."""
-        return self.regex
+        """The expression itself, without the anchors around it: a whole value lies between them anyway."""
+        anchored = _ANCHORED.fullmatch(self.regex)
+        return self.regex if anchored is None else anchored[1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +73,26 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class JsonSchema:
-    """A JSON text that a schema accepts.
+    """A value that a JSON Schema accepts.
 
     Attributes:
         schema: the schema, as JSON.
+        notation: how the value is written, "json" or "yaml".
     """
 
     schema: str
     before: str = ""
     after: str = ""
+    notation: str = "json"
 
     @classmethod
-    def of(cls, document: object, before: str = "", after: str = "") -> "JsonSchema":
+    def of(cls, document: object, before: str = "", after: str = "", notation: str = "json") -> "JsonSchema":
         """Takes a schema as the json module has read it."""
-        return cls(json.dumps(document), before, after)
+        return cls(json.dumps(document), before, after, notation)
 
     def pattern(self, language: str) -> str:
         """The texts that the schema accepts, in the order of its properties."""
-        return _pattern_of_schema(self.schema)
+        return _pattern_of_schema(self.schema, self.notation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +109,13 @@ class Preset:
 
 
 @lru_cache(maxsize=64)
-def _pattern_of_schema(schema: str) -> str:
+def _pattern_of_schema(schema: str, notation: str) -> str:
     from lacuna_model.constraints.schema import regex_of_schema  # what it needs takes a while to load
+    from lacuna_model.constraints.schema_notation import NOTATIONS
 
-    return regex_of_schema(json.loads(schema))
+    if notation not in NOTATIONS:
+        raise ConstraintError(f"There is no notation {notation!r}; there are {', '.join(NOTATIONS)}.")
+    return regex_of_schema(json.loads(schema), notation=NOTATIONS[notation])
 
 
 def constraint_of_json(document: object) -> Regex | Choice | JsonSchema | Preset:
@@ -128,6 +136,8 @@ def constraint_of_json(document: object) -> Regex | Choice | JsonSchema | Preset
             return Choice(tuple(choice), **sides)
         case {"schema": (Mapping() | bool()) as schema, **others} if not others:
             return JsonSchema.of(schema, **sides)
+        case {"schema": (Mapping() | bool()) as schema, "notation": str(notation), **others} if not others:
+            return JsonSchema.of(schema, **sides, notation=notation)
         case {"preset": str(preset), **others} if not others:
             return Preset(preset, **sides)
     raise ConstraintError(
@@ -144,7 +154,7 @@ def constraint_as_json(constraint: Regex | Choice | JsonSchema | Preset) -> dict
             return {"regex": regex, **sides}
         case Choice(choice):
             return {"choice": list(choice), **sides}
-        case JsonSchema(schema):
-            return {"schema": json.loads(schema), **sides}
+        case JsonSchema(schema, notation=notation):
+            return {"schema": json.loads(schema), "notation": notation, **sides}
         case Preset(preset):
             return {"preset": preset, **sides}

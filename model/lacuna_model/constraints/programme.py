@@ -9,6 +9,7 @@ state, so none vanishes, however improbable all texts of the language are.
 A delete counts as no token, and behind one there are only deletes: so texts may be shorter than their gap.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,10 +96,11 @@ class Programme:
         reading = self._classes.read(logits, given, num_classes)
         with np.errstate(divide="ignore"):
             best, sums = self._sets.best(reading.best), self._sets.sums(reading.sums)  # (N, U)
-            ways = self._look_ahead(best, np.log(sums))
+            reaches = self._reaches(len(logits))
+            ways = self._look_ahead(best, np.log(sums), reaches)
             if not np.isfinite(ways.ahead[0, 0]):
                 return None
-            flow = self._flow(ways)  # (N, U)
+            flow = self._flow(ways, reaches)  # (N, U)
             common = np.log(self._sets.per_class(np.divide(flow, sums, out=flow, where=sums > 0)))  # (N, C)
         path = self._path(ways, best, draw)
         of_class = reading.best if draw is None else reading.sums
@@ -109,7 +111,7 @@ class Programme:
         self._classes.spread(logits, given, reading.peaks, common)
         return np.array(tokens)
 
-    def _look_ahead(self, best: FloatArray, log_sums: FloatArray) -> "_Ways":
+    def _look_ahead(self, best: FloatArray, log_sums: FloatArray, reaches: Sequence[tuple[int, int]]) -> "_Ways":
         """Goes through the slots from the last to the first, with figures of each set of classes, (N, U)."""
         num_slots = len(best)
         ahead = np.full((num_slots + 1, len(self.ends)), -np.inf)
@@ -119,7 +121,7 @@ class Programme:
         weights = np.empty((num_slots, len(self.sources)))
         floor = np.full(len(self.ends), np.inf)
         for slot in reversed(range(num_slots)):
-            reach, num_states = self._reach(slot)
+            reach, num_states = reaches[slot]
             targets, sets = self.targets[:reach], self._sets.set_of_transition[:reach]
             states, firsts = self._states[:num_states], self._firsts_of_state[:num_states]
             further = ahead[slot + 1].take(targets)
@@ -132,13 +134,12 @@ class Programme:
             sums[slot, states] = through / (through.max() or 1.0)
         return _Ways(ahead, weights, sums)
 
-    def _flow(self, ways: "_Ways") -> FloatArray:
+    def _flow(self, ways: "_Ways", reaches: Sequence[tuple[int, int]]) -> FloatArray:
         """The probability that the token of a slot makes a transition by one of a set of classes, (N, U)."""
         flow = np.zeros((len(ways.weights), self._sets.num_sets))
         here = np.zeros(len(self.ends))
         here[0] = 1.0
-        for slot, weight in enumerate(ways.weights):
-            reach, _ = self._reach(slot)
+        for slot, (weight, (reach, _)) in enumerate(zip(ways.weights, reaches, strict=True)):
             targets = self.targets[:reach]
             through = here.take(self.sources[:reach]) * weight[:reach]
             here = np.bincount(targets, through, len(self.ends)).astype(np.float64)
@@ -148,10 +149,10 @@ class Programme:
             flow[slot] = np.bincount(self._sets.set_of_transition[:reach], through, self._sets.num_sets)
         return flow
 
-    def _reach(self, slot: int) -> tuple[int, int]:
-        """How many transitions can be made at a slot, and how many states they leave."""
-        reach = int(np.searchsorted(self._depths_of_sources, slot, side="right"))
-        return reach, int(np.searchsorted(self._firsts_of_state, reach))
+    def _reaches(self, num_slots: int) -> list[tuple[int, int]]:
+        """How many transitions can be made at each slot, and how many states they leave."""
+        reach = np.searchsorted(self._depths_of_sources, np.arange(num_slots), side="right")
+        return list(zip(reach.tolist(), np.searchsorted(self._firsts_of_state, reach).tolist(), strict=True))
 
     def _path(self, ways: "_Ways", best: FloatArray, draw: Draw | None) -> list[int]:
         """The transitions of the most probable text, or of one drawn from the joint distribution."""

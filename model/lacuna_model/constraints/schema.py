@@ -1,4 +1,4 @@
-"""JSON Schema as a regular expression over JSON texts.
+"""JSON Schema as a regular expression over texts, in JSON or another notation of its values.
 
 `outlines_core.json_schema.build_regex_from_schema` is not used. Tried on 0.2.14, it leaves out `minimum`, `maximum` and
 `uniqueItems` without a word, writes the types of an `allOf` one after the other, takes `pattern` for the whole string,
@@ -9,6 +9,7 @@ checked too. Keywords that cannot be translated are errors that name them.
 The converse holds for one style of writing: what `json.dumps` writes, with a space after ":" and ",", and properties in
 the schema's order. One style is enough to generate.
 
+- Where very long strings and arrays are allowed, but not any length, shorter ones are written.
 - Only declared properties are written; an object without any becomes a map if its other properties are not forbidden.
 - References into themselves are followed `max_depth` times; then that alternative, or optional property, is left out.
 - A value about which the schema says nothing is any JSON of at most `max_depth - 2` levels.
@@ -18,8 +19,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from lacuna_model.constraints import schema_numbers, schema_strings
+from lacuna_model.constraints import schema_numbers
 from lacuna_model.constraints.schema_alternatives import Alternatives
+from lacuna_model.constraints.schema_notation import JSON, Notation
 from lacuna_model.constraints.schema_shapes import ANNOTATIONS, ASSERTIONS, COMBINATORS, Conjunction, Part, Shape
 from lacuna_model.errors import ConstraintError
 
@@ -28,15 +30,20 @@ SUPPORTED_KEYWORDS = COMBINATORS | ASSERTIONS | ANNOTATIONS
 
 MAX_PATTERN_LENGTH = 300_000
 
+MAX_CHARACTERS = 100
+MAX_ITEMS = 20
+"""Of strings without a pattern and of arrays that may have even more, but not any number: an automaton counts them."""
+
 _MAX_PARALLEL = 3000
 """Length up to which two copies of an item are read in parallel: a smaller automaton, but slow to build."""
 
 
-def regex_of_schema(document: Mapping[str, Any], *, max_depth: int = 3) -> str:
+def regex_of_schema(document: Mapping[str, Any], *, notation: Notation = JSON, max_depth: int = 3) -> str:
     """Translates a schema.
 
     Args:
         document: a JSON Schema of draft 4 or later; references may lead to places in it.
+        notation: how values are written.
         max_depth: how often a reference into itself is followed.
 
     Returns:
@@ -45,7 +52,7 @@ def regex_of_schema(document: Mapping[str, Any], *, max_depth: int = 3) -> str:
     Raises:
         ConstraintError: it is no schema, has a keyword that is not supported, accepts nothing, or is too large.
     """
-    translation = _Translation(document, max_depth)
+    translation = _Translation(document, notation, max_depth)
     pattern = translation.value((Part(document, "#"),), max_depth - 2)
     if pattern is not None:
         return pattern
@@ -57,7 +64,8 @@ def regex_of_schema(document: Mapping[str, Any], *, max_depth: int = 3) -> str:
 class _Translation:
     """Translates the schemas of one document; None stands for what has no text."""
 
-    def __init__(self, document: Mapping[str, Any], max_depth: int) -> None:
+    def __init__(self, document: Mapping[str, Any], notation: Notation, max_depth: int) -> None:
+        self._notation = notation
         self._levels = max_depth - 2
         self.alternatives = Alternatives(document, max_depth)
 
@@ -68,7 +76,7 @@ class _Translation:
         for alternative in self.alternatives.of(parts):
             with _located(parts):
                 if isinstance(alternative, list):
-                    texts += map(schema_strings.literal, alternative)
+                    texts += map(self._notation.literal, alternative)
                     continue
                 for kind in alternative.types:
                     if levels > 0 or not is_free or kind not in ("array", "object"):
@@ -87,9 +95,12 @@ class _Translation:
             case "integer":
                 return schema_numbers.integers(shape.lower, shape.upper)
             case "number":
-                return schema_numbers.numbers(shape.lower, shape.upper)
+                return schema_numbers.numbers(shape.lower, shape.upper, exponents=self._notation.has_exponents)
             case "string":
-                return schema_strings.string(shape.patterns, shape.min_length, shape.max_length)
+                most = shape.max_length
+                if not shape.patterns:
+                    most = _within_reach(shape.min_length, most, MAX_CHARACTERS)
+                return self._notation.string(shape.patterns, shape.min_length, most)
             case "array":
                 return self._array(shape, levels)
             case "object":
@@ -98,15 +109,16 @@ class _Translation:
 
     def _array(self, shape: Shape, levels: int) -> str | None:
         items = []
-        for condition in shape.prefix[: shape.max_items]:
+        max_items = _within_reach(max(shape.min_items, len(shape.prefix)), shape.max_items, MAX_ITEMS)
+        for condition in shape.prefix[:max_items]:
             item = self.value(condition, levels)
             if item is None:
                 break
             items.append(item)
-        is_open = len(items) == len(shape.prefix) and (shape.max_items is None or shape.max_items > len(items))
+        is_open = len(items) == len(shape.prefix) and (max_items is None or max_items > len(items))
         rest = self.value(shape.rest, levels) if is_open else None
         num_more = max(shape.min_items - len(items), 0)
-        most_more = None if shape.max_items is None else shape.max_items - len(items)
+        most_more = None if max_items is None else max_items - len(items)
         if (rest is None and num_more) or (most_more is not None and num_more > most_more):
             return None
         if not items:
@@ -121,13 +133,13 @@ class _Translation:
         names = dict.fromkeys((*shape.properties, *shape.required))
         if not names:
             other = self.value(shape.additional, levels)
-            name = schema_strings.string((), 0, None)
+            name = self._notation.any_name()
             return r"\{\}" if other is None else rf"\{{{_separated(f'{name}: {other}', 0, None)}\}}"
         members = []
         for name in names:
             value = self.value(shape.property(name), levels)
             if value is not None:
-                members.append((f"{schema_strings.literal(name)}: {value}", name in shape.required))
+                members.append((f"{self._notation.name(name)}: {value}", name in shape.required))
             elif name in shape.required:
                 return None
         return rf"\{{{_members(members)}\}}"
@@ -159,6 +171,10 @@ def _optional(text: str, is_optional: bool) -> str:
 
 def _count(least: int, most: int | None) -> str:
     return f"{{{least},{'' if most is None else most}}}"
+
+
+def _within_reach(least: int, most: int | None, reach: int) -> int | None:
+    return None if most is None else min(most, max(least, reach))
 
 
 def _place(parts: Conjunction) -> str:

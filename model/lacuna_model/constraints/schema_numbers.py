@@ -13,7 +13,8 @@ _SIGNIFICANT_DIGITS = 15
 _MAX_FRACTION = 6
 
 _INTEGER = "-?(?:0|[1-9][0-9]*)"
-_NUMBER = rf"{_INTEGER}(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,2}})?"
+_DECIMAL = rf"{_INTEGER}(?:\.[0-9]+)?"
+_NUMBER = rf"{_DECIMAL}(?:[eE][+-]?[0-9]{{1,2}})?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +40,19 @@ def integers(lower: Bound | None, upper: Bound | None) -> str | None:
     return _any_of(options)
 
 
-def numbers(lower: Bound | None, upper: Bound | None) -> str | None:
-    """Numbers within bounds, without exponents if there is a bound; None if there are none.
+def numbers(lower: Bound | None, upper: Bound | None, *, exponents: bool = True) -> str | None:
+    """Numbers within bounds; None if there are none.
+
+    Args:
+        lower: bound.
+        upper: bound.
+        exponents: whether those without a bound may have them; no others do.
 
     Raises:
         ConstraintError: a bound has more digits than floats can tell apart.
     """
     if lower is None and upper is None:
-        return _NUMBER
+        return _NUMBER if exponents else _DECIMAL
     if lower is not None and upper is not None and lower.value > upper.value:
         return None
     options: list[str] = []

@@ -6,6 +6,7 @@ written as `json.dumps(..., ensure_ascii=False)` writes it.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from lacuna_model.constraints.preset_literals import (
@@ -41,7 +42,10 @@ _ANY_CHARACTER = (
 """One code point; a lone half of a surrogate pair is none."""
 
 _ESCAPED: Intervals = ((0x00, 0x1F), (0x22, 0x22), (0x5C, 0x5C))
-_SURROGATES: Intervals = ((0xD800, 0xDFFF),)
+SURROGATES: Intervals = ((0xD800, 0xDFFF),)
+
+CharacterWriter = Callable[[Intervals], str | None]
+"""Writes any character of a set as a regular expression; None where a text can have none of them."""
 
 _SHORT_LABEL = "[A-Za-z0-9](?:-?[A-Za-z0-9]){0,30}"
 _NO_COLON = PATH_CHARACTER.replace(":@", "@")
@@ -82,12 +86,17 @@ def string(patterns: tuple[str, ...], least: int, most: int | None) -> str | Non
     Raises:
         ConstraintError: a pattern cannot be used, or not with these lengths.
     """
+    body = characters(patterns, least, most, _json_character)
+    return None if body is None else f'"{body}"'
+
+
+def characters(patterns: tuple[str, ...], least: int, most: int | None, write: CharacterWriter) -> str | None:
+    """A string's characters, without quotes; all else as of `string`."""
     if len(patterns) > 1:
         raise ConstraintError("two patterns or formats for one string are not supported")
     node = searched(parse(patterns[0])) if patterns else Repetition(ANY, 0, None)
     bounded = _bounded(node, least, most)
-    body = None if bounded is None else _written(bounded)
-    return None if body is None else f'"{body}"'
+    return None if bounded is None else _written(bounded, write)
 
 
 def literal(value: Any) -> str:
@@ -178,21 +187,21 @@ def _bounded_concatenation(items: tuple[Node, ...], least: int, most: int | None
     return None if inner_item is None else Concatenation((*items[:index], inner_item, *items[index + 1 :]))
 
 
-def _written(node: Node) -> str | None:
-    """The regular expression of a tree's texts as JSON writes them; None if it has none."""
+def _written(node: Node, write: CharacterWriter) -> str | None:
+    """The regular expression of a tree's texts, character by character; None if it has none."""
     match node:
         case Characters(intervals):
-            return _written_character(intervals)
+            return write(intervals)
         case Repetition(item, least, most):
-            inner = _written(item)
+            inner = _written(item, write)
             if inner is None or most == 0:
                 return "" if least == 0 else None
             return f"(?:{inner}){_count(least, most)}"
         case Concatenation(items):
-            parts = [_written(item) for item in items]
+            parts = [_written(item, write) for item in items]
             return None if None in parts else "".join(map(str, parts))
         case Alternation(options):
-            written = [text for option in options if (text := _written(option)) is not None]
+            written = [text for option in options if (text := _written(option, write)) is not None]
             return f"(?:{'|'.join(dict.fromkeys(written))})" if written else None
     raise AssertionError(node)
 
@@ -205,14 +214,23 @@ def _count(least: int, most: int | None) -> str:
     return f"{{{least},{most}}}" if least != most else f"{{{least}}}" if least != 1 else ""
 
 
-def _written_character(intervals: Intervals) -> str | None:
-    if intervals == ANY.intervals:
-        return _ANY_CHARACTER
-    plain = difference(difference(intervals, _ESCAPED), _SURROGATES)
-    ranges = "".join(_point(first) + (f"-{_point(last)}" if last > first else "") for first, last in plain)
+def _json_character(intervals: Intervals) -> str | None:
+    return _ANY_CHARACTER if intervals == ANY.intervals else quoted_character(intervals, SURROGATES)
+
+
+def quoted_character(intervals: Intervals, unwritten: Intervals) -> str | None:
+    """A character between double quotes, with the escapes that JSON needs; no text has one of `unwritten`."""
+    plain = difference(difference(intervals, _ESCAPED), unwritten)
     escaped = [code for first, last in intervals for code in range(first, min(last, 0x5C) + 1) if _is_escaped(code)]
-    options = ([f"[{ranges}]"] if ranges else []) + [re.escape(json.dumps(chr(code))[1:-1]) for code in escaped]
+    found = character_class(plain)
+    options = ([] if found is None else [found]) + [re.escape(json.dumps(chr(code))[1:-1]) for code in escaped]
     return f"(?:{'|'.join(options)})" if len(options) > 1 else options[0] if options else None
+
+
+def character_class(intervals: Intervals) -> str | None:
+    """A character as it is; None if there is none."""
+    ranges = "".join(_point(first) + (f"-{_point(last)}" if last > first else "") for first, last in intervals)
+    return f"[{ranges}]" if ranges else None
 
 
 def _is_escaped(code: int) -> bool:

@@ -110,7 +110,7 @@ class TokenClasses:
     def best_token(self, row: LogitArray, number: int) -> int:
         """The best token of a class, by a slot's logits, (V,)."""
         members = self._members(number)
-        return int(members[row[members].argmax()])
+        return int(members[row.take(members, mode="wrap").argmax()])
 
     def drawn_token(self, row: LogitArray, number: int, draw: Draw) -> int:
         """A token of a class, drawn by a slot's logits, (V,)."""

@@ -155,18 +155,20 @@ def run_benchmark(
     for trial in trials.values():
         trial()
     peak_memory_mb = _peak_memory_mb(infiller.denoiser.device)
-    as_many_steps = replace(infiller.generation, num_denoising_steps=subject.warm().num_steps)
-    warm = Measurement("reference, warm prefix", _reference_terms(infiller, as_many_steps))
-    cold = Measurement("reference, cold prefix", "the same, encoding the prefix first")
+    num_steps = subject.warm().num_steps
+    own = Measurement("reference, warm prefix", _reference_terms(infiller, infiller.generation))
+    level = Measurement("reference, as many steps", "the same, stopped after as many steps as our fill took")
+    cold = Measurement("reference, cold prefix", "stopped likewise, encoding the prefix first")
     try:
-        reference = ReferenceGenerate(checkpoint, infiller.denoiser, as_many_steps)
+        reference = ReferenceGenerate(checkpoint, infiller.denoiser, infiller.generation)
     except ImportError:
-        absent = [warm, cold]
+        absent = [own, level, cold]
     else:
         absent = []
         trials |= {
-            warm: lambda: subject.reference(reference, is_warm=True),
-            cold: lambda: subject.reference(reference, is_warm=False),
+            own: lambda: subject.reference(reference, is_warm=True),
+            level: lambda: subject.reference(reference, is_warm=True, max_steps=num_steps),
+            cold: lambda: subject.reference(reference, is_warm=False, max_steps=num_steps),
         }
     runs: dict[Measurement, list[Run]] = {row: [] for row in trials}
     for round_number in range(repetitions + 1):
@@ -226,8 +228,7 @@ class _Subject:
 
     def cold(self) -> Run:
         """Fills with an infiller that has seen nothing yet, and leaves the cache of ours alone."""
-        infiller = Infiller(self.infiller.denoiser, self.infiller.tokenizer, self.infiller.generation)
-        return replace(self, infiller=infiller).warm()
+        return replace(self, infiller=self.infiller.fresh()).warm()
 
     def left_to_right(self) -> Run:
         """Decodes as many tokens as the gap has slots."""
@@ -238,7 +239,7 @@ class _Subject:
         decoder.decode(num_tokens)
         return Run(self._now() - started, num_tokens - 1, num_tokens)
 
-    def reference(self, reference: ReferenceGenerate, *, is_warm: bool) -> Run:
+    def reference(self, reference: ReferenceGenerate, *, is_warm: bool, max_steps: int | None = None) -> Run:
         """Fills with the reference; one that is warm has all of the prefix but its last token in its cache."""
         layout = _lay_out(self.infiller, self.request)
         config = self.infiller.denoiser.config
@@ -247,7 +248,7 @@ class _Subject:
         canvas = canvas.write(noise, canvas.editable)
         cache = reference.encode(self.prefix[:, :-1]) if is_warm else None
         started = self._now()
-        ids, num_steps = reference.generate(self.prefix[:, -1:] if is_warm else self.prefix, canvas, cache)
+        ids, num_steps = reference.generate(self.prefix[:, -1:] if is_warm else self.prefix, canvas, cache, max_steps)
         seconds = self._now() - started
         textless = (config.delete_token_id, config.pad_token_id)
         num_tokens = sum(token not in textless for token in ids[canvas.editable].tolist())
@@ -269,9 +270,9 @@ def _reference_terms(infiller: Infiller, generation: GenerationConfig) -> str:
     """What the row of the reference compares: it is not our algorithm on our terms."""
     given = acceptable_to_reference(generation)
     return (
-        "transformers' generate on the same canvas, prefix cached by it; it runs uniform noise on weights trained with"
-        f" {infiller.denoiser.config.noise} noise, with its own stopping, up to {given.num_denoising_steps} steps as"
-        f" ours, at temperatures {given.t_max:g} to {given.t_min:g}"
+        "transformers' generate on the same weights and canvas, prefix cached by it; it runs uniform noise on weights"
+        f" trained with {infiller.denoiser.config.noise} noise, with its own stopping, up to"
+        f" {given.num_denoising_steps} steps, at temperatures {given.t_max:g} to {given.t_min:g}"
     )
 
 

@@ -78,13 +78,7 @@ class ModelFiller:
 
     def fill(self, gap: Gap) -> Filling:
         """Fills with the best candidate, with an empty cache: no latency depends on the gaps filled before."""
-        infiller = Infiller(
-            self.infiller.denoiser,
-            self.infiller.tokenizer,
-            self.infiller.generation,
-            ranking=self.infiller.ranking,
-            max_prefix_tokens=self.infiller.max_prefix_tokens,
-        )
+        infiller = self.infiller.fresh()
         request = InfillRequest((gap.prefix, gap.suffix), gap.language, self.options)
         started = time.perf_counter()
         result = infiller.infill(request)

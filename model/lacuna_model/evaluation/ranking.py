@@ -111,7 +111,8 @@ def compare_rankings(
     rows = []
     num_done = 0
     for policy, ranking, options in trials:
-        ranked = Infiller(infiller.denoiser, infiller.tokenizer, infiller.generation, ranking=ranking)
+        ranked = infiller.fresh()
+        ranked.ranking = ranking
         results = []
         for gap in gaps:
             results.append(ranked.infill(InfillRequest((gap.prefix, gap.suffix), gap.language, options)))

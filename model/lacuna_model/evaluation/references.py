@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -86,21 +87,27 @@ class ReferenceGenerate:
         return cache
 
     @torch.inference_mode()
-    def generate(self, prefix: Tensor, canvas: Canvas, cache: Any = None) -> tuple[Tensor, int]:
+    def generate(
+        self, prefix: Tensor, canvas: Canvas, cache: Any = None, max_steps: int | None = None
+    ) -> tuple[Tensor, int]:
         """Fills one canvas.
 
         Args:
             prefix: tokens, (1, P) int64; with a cache those alone that it does not hold, at least one.
             canvas: one row, as long as the checkpoint's canvas.
             cache: from `encode`; None: encode the prefix.
+            max_steps: most denoising steps; None: as many as ours may take.
 
         Returns:
             What it made of the canvas, token ids, (1, L) int64, padding behind the first end of text; and the
             denoising steps it took.
         """
         pins = _Pins(canvas, self.model.config.text_config.vocab_size)
+        generation = copy(self.model.generation_config)
+        generation.max_denoising_steps = max_steps or generation.max_denoising_steps
         output = self.model.generate(
             prefix,
+            generation_config=generation,
             past_key_values=cache,
             decoder_input_ids=canvas.ids,
             logits_processor=_transformers().LogitsProcessorList([pins]),

@@ -213,13 +213,7 @@ def evaluate_several_gaps(
     ]
     if not cut:
         raise InputError("The files are too small to cut several gaps out of them.")
-    infiller = Infiller(
-        infiller.denoiser,
-        infiller.tokenizer,
-        infiller.generation,
-        ranking=infiller.ranking,
-        max_prefix_tokens=infiller.max_prefix_tokens,
-    )
+    infiller = infiller.fresh()
     results: list[FileResult] = []
     for number, gapped in enumerate(cut, start=1):
         results += [fill_file(infiller, gapped, method, options) for method in METHODS]

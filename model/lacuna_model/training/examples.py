@@ -72,7 +72,9 @@ class Batch(NamedTuple):
     starts: Tensor
 
 
-class _Window(NamedTuple):
+class Window(NamedTuple):
+    """One row of a batch, before it is stacked: tokens (T,), canvases and roles (K, L), starts (K,)."""
+
     tokens: IntArray
     canvases: IntArray
     roles: IntArray
@@ -93,7 +95,23 @@ class _Builder:
         self.roles.extend([role] * len(ids[:room]))
 
 
-class WindowDataset(Dataset[_Window]):
+class Order:
+    """An endless order of `num` items: one pass after the other, each shuffled anew as the seed decides."""
+
+    def __init__(self, num: int, seed: int) -> None:
+        self.num = num
+        self.seed = seed
+        self._of_pass: tuple[int, IntArray] = (-1, np.empty(0, np.int64))
+
+    def __getitem__(self, index: int) -> int:
+        """The item at a place of the order."""
+        number, place = divmod(index, self.num)
+        if self._of_pass[0] != number:
+            self._of_pass = (number, np.random.default_rng((self.seed, number)).permutation(self.num))
+        return int(self._of_pass[1][place])
+
+
+class WindowDataset(Dataset[Window]):
     """All windows of a corpus, endlessly: index `i` is window `i` of a fixed order that the seed decides."""
 
     def __init__(
@@ -114,24 +132,21 @@ class WindowDataset(Dataset[_Window]):
         counts = [max(1, round(len(document.text) / shape.num_characters)) for document in documents]
         self.owners = np.repeat(np.arange(len(documents)), counts)
         self.parts = np.concatenate([np.arange(count) for count in counts])
-        self.order_of_epoch: tuple[int, IntArray] = (-1, np.empty(0, np.int64))
+        self.order = Order(self.num_windows, seed)
 
     @property
     def num_windows(self) -> int:
         """Windows of one pass over the corpus."""
         return len(self.owners)
 
-    def __getitem__(self, index: int) -> _Window:
+    def __getitem__(self, index: int) -> Window:
         """Window `index`, the same for the same seed; indices go on through further passes."""
-        epoch, place = divmod(index, self.num_windows)
-        if self.order_of_epoch[0] != epoch:
-            self.order_of_epoch = (epoch, np.random.default_rng((self.seed, epoch)).permutation(self.num_windows))
-        which = self.order_of_epoch[1][place]
+        which = self.order[index]
         return self._cut(
             self.documents[self.owners[which]], int(self.parts[which]), np.random.default_rng((self.seed, 1, index))
         )
 
-    def _cut(self, document: Document, part: int, random: np.random.Generator) -> _Window:
+    def _cut(self, document: Document, part: int, random: np.random.Generator) -> Window:
         size = self.shape.num_characters
         start = 0 if part == 0 else document.text.rfind("\n", 0, part * size + int(random.integers(-200, 200))) + 1
         text = document.text[start : start + size]
@@ -151,9 +166,9 @@ class WindowDataset(Dataset[_Window]):
             tokens.append(self.config.eos_token_id)
         return self._lay_out(tokens, gaps, random)
 
-    def _lay_out(self, tokens: list[int], gaps: list[tuple[int, int]], random: np.random.Generator) -> _Window:
+    def _lay_out(self, tokens: list[int], gaps: list[tuple[int, int]], random: np.random.Generator) -> Window:
         shape = self.shape
-        window = _Window(
+        window = Window(
             np.full(shape.num_tokens, self.config.pad_token_id),
             np.full((shape.num_canvases, shape.canvas_length), self.config.pad_token_id),
             np.full((shape.num_canvases, shape.canvas_length), int(Role.GIVEN)),
@@ -210,7 +225,7 @@ class WindowDataset(Dataset[_Window]):
             canvas.add([self.config.delete_token_id] * (num_surplus - 1), Role.SURPLUS)
 
 
-def collate(windows: Sequence[_Window]) -> Batch:
+def collate(windows: Sequence[Window]) -> Batch:
     """Stacks windows into a batch."""
     return Batch(
         torch.from_numpy(np.stack([window.tokens for window in windows])),
@@ -220,7 +235,7 @@ def collate(windows: Sequence[_Window]) -> Batch:
     )
 
 
-def batches(dataset: WindowDataset, batch_size: int, first_step: int, num_workers: int) -> Iterator[Batch]:
+def batches(dataset: Dataset[Window], batch_size: int, first_step: int, num_workers: int) -> Iterator[Batch]:
     """Yields the batch of every step from `first_step` on, made ahead of time by other processes."""
     steps = torch.utils.data.DataLoader(
         dataset,

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.utils.data import Dataset
 
-from lacuna_model.training.examples import Batch, WindowDataset, batches
+from lacuna_model.training.examples import Batch, Window, batches
 from lacuna_model.training.loss import canvas_loss, next_token_loss
 from lacuna_model.training.noising import NoisyCanvases, add_noise
 from lacuna_model.training.optimizer import Optimizer
@@ -57,8 +58,8 @@ class Trainer:
 
     def run(
         self,
-        dataset: WindowDataset,
-        held_out: WindowDataset,
+        dataset: Dataset[Window],
+        held_out: Dataset[Window],
         num_workers: int = 1,
         log_every: int = 20,
         save_every: int = 200,
@@ -116,7 +117,7 @@ class Trainer:
             return self.losses(self.model, batch, noisy, rows, self_condition, self.recipe.canvas_weight > 0)
 
     @torch.no_grad()
-    def _measure(self, held_out: WindowDataset, num_batches: int = 4) -> tuple[float, float]:
+    def _measure(self, held_out: Dataset[Window], num_batches: int = 4) -> tuple[float, float]:
         """Both losses on held-out windows, always the same ones under the same noise."""
         sums = torch.zeros(2)
         for step, batch in zip(range(num_batches), batches(held_out, HELD_OUT_BATCH_SIZE, 0, 0), strict=False):

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from lacuna_model.config import AttentionConfig
 from lacuna_model.transformer.norm import RMSNorm, rms_normalize
 from lacuna_model.transformer.rope import Rotation, rotate
+from lacuna_model.transformer.shared_prefix import attend
 
 LayerKeyValues = tuple[Tensor, Tensor]
 """Keys and values of one layer, each (B or 1, num_kv_heads, P, head_dim); the keys are already rotated."""
@@ -50,15 +51,23 @@ class Attention(nn.Module):
         raw_values = raw_keys if self.v_proj is None else self.v_proj(states).view(heads)
         keys = rotate(self.k_norm(raw_keys).transpose(1, 2), rotation)  # (B, H_kv, T, head_dim)
         values = rms_normalize(raw_values, self.eps).type_as(raw_values).transpose(1, 2)
-        attended = F.scaled_dot_product_attention(
-            queries,
-            *_join(prefix, (keys, values)),
-            attn_mask=mask,
-            is_causal=is_causal,
-            scale=1.0,
-            enable_gqa=True,
-        )  # (B, H, T, head_dim)
+        if prefix is not None and _reads_prefix_once(queries, prefix):
+            attended = attend(queries, prefix, (keys, values), mask)  # (B, H, T, head_dim)
+        else:
+            attended = F.scaled_dot_product_attention(
+                queries,
+                *_join(prefix, (keys, values)),
+                attn_mask=mask,
+                is_causal=is_causal,
+                scale=1.0,
+                enable_gqa=True,
+            )  # (B, H, T, head_dim)
         return self.o_proj(attended.transpose(1, 2).reshape(batch, length, -1)), (keys, values)
+
+
+def _reads_prefix_once(queries: Tensor, prefix: LayerKeyValues) -> bool:
+    """Whether the way of `shared_prefix` is possible and the faster one."""
+    return prefix[0].shape[0] == 1 and queries.device.type == "cpu" and queries.dtype == torch.bfloat16
 
 
 def _join(prefix: LayerKeyValues | None, new: LayerKeyValues) -> LayerKeyValues:

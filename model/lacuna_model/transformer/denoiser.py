@@ -76,9 +76,10 @@ class Denoiser(nn.Module):
         """
         length = token_ids.shape[1]
         start = 0 if prefix is None else prefix[0][0].shape[2]
+        seen = self._seen(start)
         masks = {
-            kind: _causal_mask(start, length, self.config.attention(kind).window, token_ids.device)
-            for kind in set(self.config.layer_kinds)
+            kind: _causal_mask(first, start, length, self.config.attention(kind).window, token_ids.device)
+            for kind, first in seen.items()
         }
         rotations = self._rotations(torch.arange(start, start + length, device=token_ids.device)[None])
         states = self.embed(token_ids)
@@ -88,10 +89,10 @@ class Denoiser(nn.Module):
             states, key_values = layer(
                 states,
                 rotations[layer.kind],
-                None if prefix is None else prefix[index],
+                None if prefix is None else _from(seen[layer.kind], prefix[index]),
                 mask,
                 is_encoding=True,
-                is_causal=mask is None,
+                is_causal=start == 0 and mask is None,
             )
             written.append(key_values)
         return self.norm(states), tuple(written)
@@ -120,19 +121,17 @@ class Denoiser(nn.Module):
         longest = prefix[0][0].shape[2]
         starts = torch.tensor([longest], device=canvas.device) if prefix_lengths is None else prefix_lengths
         rotations = self._rotations(starts[:, None] + torch.arange(length, device=canvas.device))
-        masks: dict[LayerKind, Tensor | None] = {
-            kind: None
-            if prefix_lengths is None and padding is None
-            else _canvas_mask(canvas, starts, longest, padding, self.config.attention(kind).window)
-            for kind in set(self.config.layer_kinds)
-        }
+        seen = self._seen(longest) if prefix_lengths is None else dict.fromkeys(self.config.layer_kinds, 0)
+        masks: dict[LayerKind, Tensor | None] = {}
+        for kind, first in seen.items():
+            if prefix_lengths is not None:
+                masks[kind] = _canvas_mask(canvas, starts, longest, padding, self.config.attention(kind).window)
+            else:
+                masks[kind] = None if padding is None else _padding_mask(padding, longest - first)
         states = self.self_conditioning.mix(self.embed(canvas), beliefs)
-        for layer, (keys, values) in zip(self.stack, prefix, strict=True):
-            window = self.config.attention(layer.kind).window
-            mask = masks[layer.kind]
-            seen = slice(max(0, longest - window + 1) if window and mask is None else 0, None)
-            visible = (keys[:, :, seen], values[:, :, seen])
-            states, _ = layer(states, rotations[layer.kind], visible, mask, is_encoding=False)
+        for layer, key_values in zip(self.stack, prefix, strict=True):
+            visible = _from(seen[layer.kind], key_values)
+            states, _ = layer(states, rotations[layer.kind], visible, masks[layer.kind], is_encoding=False)
         normalized: Tensor = self.norm(states)
         return normalized
 
@@ -154,6 +153,11 @@ class Denoiser(nn.Module):
     def _embedding_scale(self) -> Tensor:
         return torch.tensor(math.sqrt(self.config.hidden_size), dtype=self.dtype)  # rounded as the weights are
 
+    def _seen(self, num_tokens: int) -> dict[LayerKind, int]:
+        """The first token of a prefix that each kind of layer sees from behind its end."""
+        windows = {kind: self.config.attention(kind).window for kind in self.config.layer_kinds}
+        return {kind: 0 if window is None else max(0, num_tokens - window + 1) for kind, window in windows.items()}
+
     def _rotations(self, positions: Tensor) -> dict[LayerKind, Rotation]:
         return {
             kind: rotation(positions, rotary_frequencies(self.config.attention(kind), positions.device), self.dtype)
@@ -161,14 +165,25 @@ class Denoiser(nn.Module):
         }
 
 
-def _causal_mask(start: int, length: int, window: int | None, device: torch.device) -> Tensor | None:
-    """Mask of new tokens over [prefix ; new tokens], (T, P + T); None where plain causality says it all."""
+def _from(first: int, key_values: LayerKeyValues) -> LayerKeyValues:
+    """Keys and values from some token on."""
+    keys, values = key_values
+    return keys[:, :, first:], values[:, :, first:]
+
+
+def _causal_mask(first: int, start: int, length: int, window: int | None, device: torch.device) -> Tensor | None:
+    """Mask of new tokens over [prefix from `first` on ; new tokens], (T, P + T); None where no mask is needed."""
     end = start + length
-    if start == 0 and (window is None or end <= window):
+    if length == 1 or (start == 0 and (window is None or end <= window)):
         return None
-    distance = torch.arange(start, end, device=device)[:, None] - torch.arange(end, device=device)  # (T, P + T)
+    distance = torch.arange(start, end, device=device)[:, None] - torch.arange(first, end, device=device)  # (T, P + T)
     mask = distance >= 0
     return mask if window is None else mask & (distance < window)
+
+
+def _padding_mask(padding: Tensor, num_seen: int) -> Tensor:
+    """Mask of each row's canvas over [what it sees of the prefix ; canvas], (B, 1, 1, P + L)."""
+    return F.pad(~padding, (num_seen, 0), value=True)[:, None, None, :]
 
 
 def _canvas_mask(

@@ -1,11 +1,16 @@
 """Mixture of experts: a router that picks a few experts a token, and the experts themselves."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
 from torch import Tensor, nn
 
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.transformer.norm import rms_normalize
+
+Projection = Literal["gate_up_proj", "down_proj"]
+"""Name of one of the two stacks of matrices, (E, out, in)."""
 
 
 class Router(nn.Module):
@@ -52,7 +57,18 @@ class Experts(nn.Module):
             weights: (N, K) float32.
             chosen: indices of experts, (N, K) int64.
         """
-        return (self.run_all if self.runs_all else self.run_chosen)(states, weights, chosen)
+        if self.runs_all:
+            return self.run_all(states, weights, chosen)
+        if self.groups(states):
+            return self.run_grouped(states, weights, chosen)
+        return self.run_chosen(states, weights, chosen)
+
+    def groups(self, states: Tensor) -> bool:
+        """Whether one grouped product serves better than a product for each expert.
+
+        On a GPU it saves launches and waits for nothing; compiled, its shapes are static. On a CPU both cost the same.
+        """
+        return states.is_cuda or torch.compiler.is_compiling()
 
     def run_all(self, states: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
         """Runs every expert on every token; the weight of those not chosen is zero."""
@@ -73,7 +89,34 @@ class Experts(nn.Module):
         shares = zip(torch.split(tokens, counts), torch.split(weights, counts), strict=True)
         for expert, (rows, row_weights) in enumerate(shares):
             if rows.numel():
-                gate, up = F.linear(states[rows], self.gate_up_proj[expert]).chunk(2, dim=-1)
-                output = F.linear(F.gelu(gate, approximate="tanh") * up, self.down_proj[expert])
+                gate, up = self.product("gate_up_proj", states[rows], expert).chunk(2, dim=-1)
+                output = self.product("down_proj", F.gelu(gate, approximate="tanh") * up, expert)
                 total.index_add_(0, rows, output * row_weights[:, None])
         return total
+
+    def run_grouped(self, states: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
+        """Runs each expert on the tokens that chose it, all in one product; no shape depends on the choice."""
+        experts, order = chosen.flatten().sort(stable=True)  # (N * K,)
+        ends = torch.searchsorted(  # (E,): where each expert's tokens end
+            experts, torch.arange(self.num_experts, device=experts.device), right=True, out_int32=True
+        )
+        gate, up = self.grouped_product("gate_up_proj", states[order // chosen.shape[1]], ends).chunk(2, dim=-1)
+        output = self.grouped_product("down_proj", F.gelu(gate, approximate="tanh") * up, ends)  # (N * K, D)
+        restored = torch.empty_like(output).index_copy(0, order, output).view(*chosen.shape, -1)  # (N, K, D)
+        return (restored * weights[..., None].to(states.dtype)).sum(1)
+
+    def product(self, projection: Projection, rows: Tensor, expert: int) -> Tensor:
+        """Multiplies rows, (T, in), by one expert's matrix, to (T, out)."""
+        weight: Tensor = getattr(self, projection)[expert]
+        return F.linear(rows, weight)
+
+    def grouped_product(self, projection: Projection, rows: Tensor, ends: Tensor) -> Tensor:
+        """Multiplies rows, (T, in), each by its expert's matrix, to (T, out).
+
+        Args:
+            projection: which of the two stacks.
+            rows: grouped by expert.
+            ends: index behind each expert's last row, (E,) int32.
+        """
+        stack: Tensor = getattr(self, projection)
+        return F.grouped_mm(rows, stack.transpose(1, 2), offs=ends)

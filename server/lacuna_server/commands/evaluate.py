@@ -72,6 +72,14 @@ def evaluate(
         str | None,
         typer.Option("--gaps", metavar="N,N", help="Compare the ways to fill so many gaps in one file, such as 2,3,5."),
     ] = None,
+    calibration: Annotated[
+        Path | None,
+        typer.Option(
+            "--calibration",
+            metavar="DIR",
+            help="Fit what the model's confidence means to held-out gaps; calibration.json and pictures go to DIR.",
+        ),
+    ] = None,
     max_tokens: MaxTokens = 48,
     max_lines: MaxLines = None,
     seed: Seed = 0,
@@ -83,9 +91,10 @@ def evaluate(
     if data is not None and (held_out is not None or compare_ranking):
         raise UserError("--data excludes --held-out and --compare-ranking.")
     is_data_given = data is not None or filler is not FillerName.MODEL
-    if sum((compare_syntax, gaps is not None, compare_ranking or is_data_given)) > 1:
+    if sum((compare_syntax, gaps is not None, calibration is not None, compare_ranking or is_data_given)) > 1:
         raise UserError(
-            "--compare-syntax and --gaps exclude each other, --compare-ranking, --data and --filler; give one of them."
+            "--compare-syntax, --gaps and --calibration exclude each other, --compare-ranking, --data and --filler; "
+            "give one of them."
         )
     nums_gaps = None if gaps is None else _nums_gaps(gaps)
     if compare_ranking and filler is not FillerName.MODEL:
@@ -124,6 +133,10 @@ def evaluate(
                 options=options,
                 progress=progress,
             )
+    elif calibration is not None:
+        report = _calibrate(
+            calibration, held_out, limit or NUM_GAPS, checkpoint, device, _options(max_tokens, max_lines, seed), log
+        )
     elif data is not None:
         from lacuna_model.evaluation.humaneval import evaluate_humaneval, read_tasks
 
@@ -143,6 +156,34 @@ def evaluate(
         print(json.dumps(report.as_json(), indent=2))
     else:
         report.render(table_console())
+
+
+def _calibrate(
+    directory: Path,
+    held_out: Path | None,
+    num: int,
+    checkpoint: Path | None,
+    device: str,
+    options: "InfillOptions",
+    log: Console,
+) -> Report:
+    """Calibrates, and leaves what a checkpoint's directory takes up, and the pictures, in a directory."""
+    try:
+        from lacuna_model.evaluation.calibration_plots import draw_pictures
+    except ModuleNotFoundError as error:
+        raise UserError(f"--calibration draws pictures and needs {error.name}; install lacuna[train].") from error
+    from lacuna_model.evaluation.calibration import evaluate_calibration
+
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{directory} cannot be made a directory: {error.strerror}.") from error
+    documents, infiller = _documents_and_model(held_out, checkpoint, device, log)
+    with progress_bar("Filling", log) as progress:
+        report = evaluate_calibration(infiller, documents, num=num, options=options, progress=progress)
+    report.calibration.save(directory)
+    draw_pictures(report, directory)
+    return report
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -168,9 +209,10 @@ def _documents_and_model(
 
 
 def _options(max_tokens: int, max_lines: int | None, seed: int) -> "InfillOptions":
+    """Options as editors and `lacuna fill` choose them."""
     from lacuna_model.request import InfillOptions
 
-    return InfillOptions(max_tokens=max_tokens, max_lines=max_lines, seed=seed)
+    return InfillOptions(max_tokens=max_tokens, max_lines=max_lines, seed=seed, syntax=True)
 
 
 def _make_filler(

@@ -51,8 +51,8 @@ def fill(
     max_lines: MaxLines = None,
     candidates: Candidates = 1,
     syntax: Annotated[
-        bool, typer.Option("--syntax", help="Prefer fills that keep the syntax of the file's language.")
-    ] = False,
+        bool, typer.Option("--syntax/--no-syntax", help="Prefer fills that keep the syntax of the file's language.")
+    ] = True,
     deadline_ms: Annotated[
         float | None,
         typer.Option("--deadline-ms", min=0, metavar="MS", help="Give the best fill found within this time."),

@@ -27,7 +27,7 @@ from lacuna_server.errors import UserError
 from lacuna_server.files import STANDARD_INPUT, Source, read_source
 from lacuna_server.filling import ask_engine, fill_here
 from lacuna_server.gaps import Gaps, find_gaps
-from lacuna_server.languages import TEXT, check_language, language_of
+from lacuna_server.languages import TEXT, check_language, is_yaml, language_of
 from lacuna_server.outcome import Outcome, deliver
 from lacuna_server.positions import parse_position, parse_target
 
@@ -55,7 +55,10 @@ def snippet(
         typer.Option("--choice", metavar="TEXT", help="The value is one of these; give it repeatedly."),
     ] = None,
     schema: Annotated[
-        Path | None, typer.Option("--schema", metavar="FILE", help="The value is JSON that this JSON Schema accepts.")
+        Path | None,
+        typer.Option(
+            "--schema", metavar="FILE", help="The value is JSON, or YAML in a YAML file, of this JSON Schema."
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="NAME", help="The value has a format of --list-presets.")
@@ -87,7 +90,7 @@ def snippet(
     if list_presets:
         _print_presets()
         return
-    constraint = _constraint(regex, choice or (), schema, preset) | {"before": before, "after": after}
+    constraint = _constraint(regex, choice or (), schema, preset, target) | {"before": before, "after": after}
     gaps = _gaps(target, to, prefix, suffix)
     chosen_language = check_language(language) if language is not None else _language(target, schema)
     if in_place and gaps.source.path is None:
@@ -118,13 +121,18 @@ def snippet(
     )
 
 
-def _constraint(regex: str | None, choice: Sequence[str], schema: Path | None, preset: str | None) -> dict[str, Any]:
-    """The one format that was given, as JSON."""
+def _constraint(
+    regex: str | None, choice: Sequence[str], schema: Path | None, preset: str | None, target: str | None
+) -> dict[str, Any]:
+    """The one format that was given, for a target, as JSON."""
     given = {"regex": regex, "choice": list(choice) or None, "schema": schema, "preset": preset}
     formats = {name: value for name, value in given.items() if value is not None}
     if len(formats) != 1:
         raise UserError("Name one format: --regex, --choice, --schema or --preset; --list-presets shows the presets.")
-    return formats if schema is None else {"schema": _read_schema(schema)}
+    if schema is None:
+        return formats
+    in_yaml = target is not None and is_yaml(parse_target(target).file)
+    return {"schema": _read_schema(schema), "notation": "yaml" if in_yaml else "json"}
 
 
 def _read_schema(file: Path) -> Any:

@@ -176,12 +176,21 @@ class StepEvent:
 
 @dataclass(frozen=True, slots=True)
 class FillOut:
-    """One way to fill all gaps; `valid`: whether it keeps the syntax, None where nobody asked or can tell."""
+    """One way to fill all gaps.
+
+    Attributes:
+        texts: of each gap.
+        tokens: of each gap.
+        score: comparable within one result only; higher is better.
+        valid: whether it keeps the syntax; None where nobody asked or can tell.
+        probability: that it would be accepted as it stands, 0 to 1; None where the model cannot tell.
+    """
 
     texts: tuple[str, ...]
     tokens: tuple[tuple[TokenOut, ...], ...]
     score: float
     valid: bool | None = None
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,4 +240,4 @@ def _result_event(result: "InfillResult") -> ResultEvent:
 
 def _fill_out(fill: "Fill") -> FillOut:
     tokens = tuple(tuple(TokenOut(token.text, token.confidence) for token in gap) for gap in fill.tokens)
-    return FillOut(fill.texts, tokens, fill.score, fill.valid)
+    return FillOut(fill.texts, tokens, fill.score, fill.valid, fill.probability)

@@ -55,6 +55,15 @@ def subschema_at(schema: Schema, steps: Sequence[Step]) -> Schema | None:
         return None
 
 
+def is_of_objects(schema: Schema) -> bool:
+    """Whether a schema of `subschema_at` has objects only, as far as its type and its properties tell."""
+    reader = _Reader(schema)
+    try:
+        return reader.is_of_objects(schema)
+    except (_UnclearError, RecursionError):
+        return False
+
+
 class _Reader:
     """Reads one schema."""
 
@@ -90,6 +99,14 @@ class _Reader:
         for keyword in ("anyOf", "oneOf"):
             found += self._children_of_one(_listed(schema, keyword), step)
         return found
+
+    def is_of_objects(self, schema: Schema) -> bool:
+        """Whether it has objects only; where no type is named, properties stand for one."""
+        if not isinstance(schema, Mapping):
+            return False
+        if "type" in schema:
+            return bool(schema["type"] == "object")
+        return "properties" in schema or any(self.is_of_objects(each) for each in self._conjuncts(schema))
 
     def target(self, reference: Any) -> Schema:
         """What a reference leads to. Raises _UnclearError if that is not in this schema."""

@@ -1,16 +1,17 @@
 """`lacuna/status` and `lacuna/restartEngine`."""
 
-from lacuna_server.messages import Report
+from lacuna_server.messages import EmptyAnswers, Report
 from lacuna_server.session import Session
 
 
 def status(session: Session) -> Report:
     """Tells how everything is."""
+    counts = session.reasons.most_common()
     return Report(
         session.connection.condition,
         session.connection.status,
         tuple(session.empty_answers),
-        dict(session.reasons),
+        tuple(EmptyAnswers(reason.value, reason.description, count) for reason, count in counts),
         session.problems,
         session.tally,
     )

@@ -12,6 +12,7 @@ from lacuna_server.suggestion.values import Value
 from lacuna_server.values import fill_value
 
 NO_FORMAT = "no-format"
+NO_FORMAT_SAID = "No schema says which format belongs there, or no value stands or begins there; name a format."
 BAD_FORMAT = "bad-format"
 
 
@@ -26,9 +27,9 @@ async def snippet(session: Session, params: SnippetParams) -> SnippetMade:
     gap = window.offset(start), window.offset(end)
     constraint = params.constraint
     if constraint is None:
-        constraint = format_at(session, document, window, gap)
+        constraint = format_at(session, document, window, gap, is_asked=True)
     if constraint is None:
-        return SnippetMade(None, reason=NO_FORMAT, message="Nothing says which format belongs there; name one.")
+        return SnippetMade(None, reason=NO_FORMAT, message=NO_FORMAT_SAID)
     work = fill_value(session, document, window, gap, constraint, key=document.edit_key)
     try:
         result = await session.latest(document.uri, work, EDIT)

@@ -24,12 +24,15 @@ class Suggestion:
         start: offset of the cursor.
         end: in the cursor's line; what lies between is a subsequence of `insert_text`, as editors demand.
         tokens: of `insert_text`; their texts add up to it.
+        probability: that the fill it comes from would be accepted as it stands, 0 to 1; None where the model cannot
+            tell.
     """
 
     insert_text: str
     start: int
     end: int
     tokens: tuple[TokenOut, ...]
+    probability: float | None = None
 
     @property
     def confidence(self) -> float:
@@ -37,7 +40,12 @@ class Suggestion:
         return mean_confidence(self.tokens)
 
     def is_sure(self, min_confidence: float) -> bool:
-        """Whether all tokens on average, and the first that is not blank, reach a confidence."""
+        """Whether the probability reaches a confidence; where there is none, whether the tokens do.
+
+        They do if they do on average, and the first that is not blank does by itself.
+        """
+        if self.probability is not None:
+            return self.probability >= min_confidence
         first = next(token for token in self.tokens if token.text and token.text.strip())
         return min(self.confidence, first.confidence) >= min_confidence
 
@@ -61,7 +69,7 @@ def suggestion_of(
         language: as the editor calls it.
         extent: how much to show.
         indentation: of the document; None where it does not tell.
-        min_confidence: that all tokens on average, and the first that is not blank, must reach.
+        min_confidence: see `Suggestion.is_sure`.
     """
     line, rest = line_before(prefix), line_after(suffix)
     tokens = _tokens(fill, line, indentation)
@@ -88,7 +96,8 @@ def suggestion_of(
     if last_break is None:
         return Reason.BREAKS_OFF
     shown = clipped(tokens, start, start + len(text)) + clipped(tokens, len(whole) - len(last_break), len(whole))
-    suggestion = Suggestion(text + last_break, len(prefix), len(prefix) + fit.num_replaced, shown)
+    end = len(prefix) + fit.num_replaced
+    suggestion = Suggestion(text + last_break, len(prefix), end, shown, fill.probability)
     return suggestion if suggestion.is_sure(min_confidence) else Reason.LOW_CONFIDENCE
 
 

@@ -37,7 +37,7 @@ def suggestion_of_value(fill: FillOut, cursor: int, min_confidence: float) -> Su
     value = Value.of(fill)
     if not value.text.strip():
         return Reason.EMPTY
-    suggestion = Suggestion(value.text, cursor, cursor, value.tokens)
+    suggestion = Suggestion(value.text, cursor, cursor, value.tokens, fill.probability)
     return suggestion if suggestion.is_sure(min_confidence) else Reason.LOW_CONFIDENCE
 
 

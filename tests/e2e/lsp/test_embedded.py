@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripted_editor import INVOKED, Connect, Editor, capabilities
+from scripted_editor import AUTOMATIC, INVOKED, Connect, Editor, capabilities
 
 from lacuna_server.engine.address import own_address
 from lacuna_server.engine.devices import may_find_gpu
@@ -49,16 +49,16 @@ async def test_a_fill_can_be_watched_once_more(connect: Connect) -> None:
 async def test_a_new_user_needs_no_settings(connect: Connect) -> None:
     first = await connect(initialization_options=None)
     await is_loaded(first)
-    for number, (marked, language_id) in enumerate(
+    for number, (marked, language_id, kind) in enumerate(
         (
-            ("class Person:\n    def __init__(self, name):\n        self.name = <|>\n", "python"),
-            ("function add(left: number, right: number): number {\n  return left <|>\n}\n", "typescript"),
-            ('{\n  "name": "lacuna",\n  "version": "1.0.0",\n  "private": <|>\n}\n', "json"),
+            ("class Person:\n    def __init__(self, name):\n        self.name = <|>\n", "python", AUTOMATIC),
+            ("function add(left: number, right: number): number {\n  return left <|>\n}\n", "typescript", INVOKED),
+            ('{\n  "name": "lacuna",\n  "version": "1.0.0",\n  "private": <|>\n}\n', "json", INVOKED),
         )
     ):
         uri = f"untitled:{number}"
         cursor = first.open(marked, uri, language_id)
-        items = await first.suggest(cursor, uri)
+        items = await first.suggest(cursor, uri, kind=kind)
         assert items, (language_id, first.reasons)
         assert items[0].insert_text
         assert items[0].range is not None and items[0].range.start == cursor

@@ -6,6 +6,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import yaml
 from lsprotocol import types
 from scripted_editor import INVOKED, Connect, Editor, capabilities
 from scripted_engine import Answer, ScriptedEngine, result
@@ -16,13 +17,16 @@ URI = "file:///project/x.py"
 DOCUMENT = {"uri": URI}
 LOADING_SECONDS = 120.0
 PORT = {"type": "integer", "minimum": 1024, "maximum": 65535}
+LEVEL = {"enum": ["debug", "info", "warning"]}
+SERVER = {"type": "object", "properties": {"port": PORT, "host": {"type": "string", "maxLength": 8}}}
 SCHEMA = {
     "type": "object",
     "properties": {
         "$schema": {"type": "string"},
         "day": {"type": "string", "format": "date"},
-        "level": {"enum": ["debug", "info", "warning"]},
-        "server": {"type": "object", "properties": {"port": PORT, "host": {"type": "string", "maxLength": 8}}},
+        "level": LEVEL,
+        "server": SERVER,
+        "levels": {"type": "array", "items": LEVEL},
         "odd": {"multipleOf": 3},
     },
 }
@@ -121,7 +125,10 @@ async def test_nothing_is_made_where_nothing_says_the_format(connect: Connect, e
     await editor.is_ready()
     made = await editor.ask("snippet", textDocument=DOCUMENT, position=place(0, 8))
     assert (made["edit"], made["reason"]) == (None, "no-format")
-    assert made["message"] == "Nothing says which format belongs there; name one."
+    assert (
+        made["message"]
+        == "No schema says which format belongs there, or no value stands or begins there; name a format."
+    )
     assert not engine.calls
 
 
@@ -142,16 +149,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def open_json(editor: Editor, folder: Path, marked: str, name: str = "x.json") -> tuple[types.Position, str]:
+def open_file(
+    editor: Editor, folder: Path, marked: str, name: str = "x.json", language_id: str = "json"
+) -> tuple[types.Position, str]:
     uri = (folder / name).as_uri()
-    return editor.open(marked, uri, "json"), uri
+    return editor.open(marked, uri, language_id), uri
 
 
 @pytest.mark.parametrize(
     ("marked", "schema", "before", "after"),
     [
-        ('{"$schema": "./s.json", "level": <|>}', {"enum": ["debug", "info", "warning"]}, "", ""),
-        ('{"$schema": "./s.json", "level": "de<|>"}', {"enum": ["debug", "info", "warning"]}, '"de', '"'),
+        ('{"$schema": "./s.json", "level": <|>}', LEVEL, "", ""),
+        ('{"$schema": "./s.json", "level": "de<|>"}', LEVEL, '"de', '"'),
         ('{\n  "server": {"port": <|>},\n  "$schema": "s.json"\n}', PORT, "", ""),
     ],
 )
@@ -160,13 +169,62 @@ async def test_a_schema_says_what_belongs_there(
 ) -> None:
     editor = await connect()
     engine.answers.append(Answer(result("made")))
-    cursor, uri = open_json(editor, folder, marked)
+    cursor, uri = open_file(editor, folder, marked)
     await editor.is_ready()
     (item,) = await editor.suggest(cursor, uri, INVOKED)
     assert item.insert_text == "made"
     (call,) = engine.calls
-    assert call.constraints == ({"schema": schema, "before": before, "after": after},)
+    assert call.constraints == ({"schema": schema, "notation": "json", "before": before, "after": after},)
     assert (call.max_lines, call.draft) == (None, None)
+
+
+YAML_HEAD = "# yaml-language-server: $schema=./s.json\n"
+
+
+@pytest.mark.parametrize(
+    ("marked", "name", "schema", "before", "after"),
+    [
+        (f"{YAML_HEAD}level: <|>\n", "x.yaml", LEVEL, "", ""),
+        (f"{YAML_HEAD}level: de<|>\n", "x.yml", LEVEL, "de", ""),
+        ("$schema: s.json\nserver:\n  port: 1<|>0 # many\n", "x.yaml", PORT, "1", "0"),
+        ("levels: [<|>]\n", "mapped.yaml", LEVEL, "", ""),
+        ("server: {port: <|>}\n", "mapped.yaml", PORT, "", ""),
+        ("servers: <|>\nserver: [", "mapped.yaml", None, "", ""),
+        ("server: <|>\n", "mapped.yaml", None, "", ""),
+        ("le<|>\n", "mapped.yaml", None, "", ""),
+        ("level: <|>\n", "other.yaml", None, "", ""),
+    ],
+)
+async def test_a_schema_says_what_belongs_there_in_yaml(
+    connect: Connect,
+    engine: ScriptedEngine,
+    folder: Path,
+    marked: str,
+    name: str,
+    schema: Any,
+    before: str,
+    after: str,
+) -> None:
+    editor = await connect({"schemas": {"mapped.yaml": "s.json"}}, root_uri=folder.as_uri())
+    cursor, uri = open_file(editor, folder, marked, name, "yaml")
+    await editor.is_ready()
+    await editor.suggest(cursor, uri, INVOKED)
+    (call,) = engine.calls
+    expected = {"schema": schema, "notation": "yaml", "before": before, "after": after}
+    assert call.constraints == (None if schema is None else (expected,))
+
+
+async def test_an_object_in_yaml_is_made_for_those_who_ask_for_a_value(
+    connect: Connect, engine: ScriptedEngine, folder: Path
+) -> None:
+    editor = await connect()
+    cursor, uri = open_file(editor, folder, f"{YAML_HEAD}server: <|>\n", "x.yaml", "yaml")
+    await editor.is_ready()
+    made = await editor.ask("snippet", textDocument={"uri": uri}, position=place(1, cursor.character))
+    assert made["insertText"] == "filled"
+    assert [call.constraints for call in engine.calls] == [
+        ({"schema": SERVER, "notation": "yaml", "before": "", "after": ""},)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +244,7 @@ async def test_nothing_is_asked_for_where_no_schema_says_it(
 ) -> None:
     (folder / "secrets.json").write_text(json.dumps(SCHEMA))
     editor = await connect(settings, root_uri=folder.as_uri())
-    cursor, uri = open_json(editor, folder, marked)
+    cursor, uri = open_file(editor, folder, marked)
     await editor.is_ready()
     await editor.suggest(cursor, uri, INVOKED)
     assert [call.constraints for call in engine.calls] == [None]
@@ -197,13 +255,13 @@ async def test_the_settings_map_documents_to_schemas(
     connect: Connect, engine: ScriptedEngine, folder: Path, pattern: str
 ) -> None:
     editor = await connect({"schemas": {"y.json": "none.json", pattern: "s.json"}}, root_uri=folder.as_uri())
-    cursor, uri = open_json(editor, folder, '{"$schema": "https://example.org/s.json", "level": <|>}')
+    cursor, uri = open_file(editor, folder, '{"$schema": "https://example.org/s.json", "level": <|>}')
     await editor.is_ready()
     assert await editor.suggest(cursor, uri, INVOKED)
     made = await editor.ask("snippet", textDocument={"uri": uri}, position=place(0, cursor.character))
     assert made["insertText"] == "filled"
     assert [call.constraints for call in engine.calls] == 2 * [
-        ({"schema": {"enum": ["debug", "info", "warning"]}, "before": "", "after": ""},)
+        ({"schema": LEVEL, "notation": "json", "before": "", "after": ""},)
     ]
 
 
@@ -212,7 +270,7 @@ async def test_a_schema_that_the_engine_refuses_is_left_out(
 ) -> None:
     editor = await connect({"log": {"level": "info", "editor": True}})
     engine.answers.append(Answer(REFUSED))
-    cursor, uri = open_json(editor, folder, '{"$schema": "./s.json", "odd": <|>}')
+    cursor, uri = open_file(editor, folder, '{"$schema": "./s.json", "odd": <|>}')
     await editor.is_ready()
     (item,) = await editor.suggest(cursor, uri, INVOKED)
     assert item.insert_text == "filled"
@@ -233,11 +291,34 @@ async def test_a_schema_that_the_engine_refuses_is_left_out(
 )
 async def test_the_embedded_model_obeys_the_schema(connect: Connect, folder: Path, marked: str) -> None:
     editor = await connect({"engine": {}})
-    cursor, uri = open_json(editor, folder, marked)
+    cursor, uri = open_file(editor, folder, marked)
     await editor.until(lambda: "ready" in editor.states, LOADING_SECONDS)
     (item,) = await editor.suggest(cursor, uri, INVOKED)
     assert isinstance(item.insert_text, str)
     document = json.loads(marked.replace("<|>", item.insert_text))
+    jsonschema.validate(document, SCHEMA, format_checker=jsonschema.FormatChecker())
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "day: <|>\nlevel: info\n",
+        "level: <|> # how much\n",
+        "level: 'w<|>'\n",
+        "levels:\n- debug\n- <|>\n",
+        "levels: [debug, <|>]\n",
+        'server:\n  host: "a<|>\n  port: 1024\n',
+        "server:\n  port: <|>\n",
+        "server: {host: <|>}\n",
+    ],
+)
+async def test_the_embedded_model_obeys_the_schema_in_yaml(connect: Connect, folder: Path, marked: str) -> None:
+    editor = await connect({"engine": {}})
+    cursor, uri = open_file(editor, folder, YAML_HEAD + marked, "x.yaml", "yaml")
+    await editor.until(lambda: "ready" in editor.states, LOADING_SECONDS)
+    (item,) = await editor.suggest(cursor, uri, INVOKED)
+    assert isinstance(item.insert_text, str)
+    document = yaml.safe_load(marked.replace("<|>", item.insert_text))
     jsonschema.validate(document, SCHEMA, format_checker=jsonschema.FormatChecker())
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from scripted_editor import Connect
 
+from lacuna_server.reasons import Reason
+
 SCRIPT = Path(sysconfig.get_path("scripts")) / "lacuna"
 SECONDS = 120.0
 ENV = "file:///project/.env"
@@ -26,8 +28,8 @@ async def test_the_command_tells_why_there_were_no_suggestions(connect: Connect,
         shown := subprocess.run([SCRIPT, "status"], capture_output=True, check=True).stdout.decode()
     ):
         assert time.monotonic() < patient_until, shown
-    assert "No suggestion (2): the cursor is inside a word.\n" in shown
-    assert "No suggestion (1): the file's name says that it holds secrets.\n" in shown
+    assert f"No suggestion (2): {Reason.INSIDE_WORD.description}.\n" in shown
+    assert f"No suggestion (1): {Reason.SECRET_FILE.description}.\n" in shown
     engines = json.loads(subprocess.run([SCRIPT, "status", "--json"], capture_output=True, check=True).stdout)
     (status,) = (each for each in engines if each["checkpoint"] == str(checkpoint) and each["reasons"])
     assert {"reason": "inside-word", "count": 2} in status["reasons"]

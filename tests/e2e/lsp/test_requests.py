@@ -9,6 +9,7 @@ from scripted_editor import INVOKED, Connect, capabilities
 from scripted_engine import Answer, ScriptedEngine, result
 
 from lacuna_server.engine.protocol import MAX_TOKENS, MAX_WORK, FillOut, TokenOut
+from lacuna_server.reasons import Reason
 
 URI = "file:///project/x.py"
 DOCUMENT = {"uri": URI}
@@ -227,9 +228,13 @@ async def test_an_explicit_request_that_brings_nothing_says_why(connect: Connect
     editor.open("value = compute()\n")
     await editor.is_ready()
     suggested = await editor.ask("complete", textDocument=DOCUMENT, position=place(0, 16))
-    assert suggested == {"items": [], "reason": "empty", "message": "nothing belongs there"}
+    why = {"reason": "empty", "message": Reason.EMPTY.description}
+    assert suggested == {"items": []} | why
     report = await editor.ask("status")
-    assert [(answer["uri"], answer["reason"]) for answer in report["emptyAnswers"]] == [(URI, "empty")]
+    (answer,) = report["emptyAnswers"]
+    assert answer == {"time": answer["time"], "uri": URI} | why
+    assert report["reasons"] == [why | {"count": 1}]
+    assert editor.conditions[-1].items() >= ({"state": "ready", "uri": URI} | why).items()
     assert report["engine"]["state"] == "ready"
 
 

@@ -87,6 +87,20 @@ async def test_what_is_unsure_is_shown_to_those_only_who_asked_for_it(connect: C
     assert editor.reasons == ["low-confidence"]
 
 
+async def test_what_would_hardly_be_accepted_is_shown_to_those_only_who_asked_for_it(
+    connect: Connect, engine: ScriptedEngine
+) -> None:
+    editor = await connect({"min_confidence": 0.5})
+    for probability in (0.4, 0.4, 0.6):
+        engine.answers.append(Answer(result("left", probability=probability)))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor, kind=INVOKED)
+    assert await editor.suggest(cursor) == []
+    assert editor.reasons == ["low-confidence"]
+    assert await editor.suggest(cursor)
+
+
 async def test_a_deletion_silences_its_own_place_only(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect()
     editor.open("value = compute(x\nother = \n")

@@ -2,8 +2,6 @@ import json
 import os
 import shutil
 import subprocess
-import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -13,8 +11,6 @@ import pytest
 from editors.neovim.child import PLUGIN, Neovim
 
 from lacuna_server.engine.address import own_address
-
-SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 Start = Callable[..., Neovim]
 
@@ -31,13 +27,19 @@ require('lacuna').setup({
 """
 
 
-def setup_with(settings: str = "{ delay_ms = 0 }") -> str:
-    """An init.lua with the plugin on the runtime path, all keys, and settings in Lua."""
-    return SETUP.replace("PLUGIN", str(PLUGIN)).replace("SETTINGS", settings)
+ENCODING = """
+vim.lsp.config('lacuna_ls', { capabilities = { general = { positionEncodings = { 'ENCODING' } } } })
+"""
+
+
+def setup_with(settings: str = "{ delay_ms = 0, min_confidence = 0 }", encoding: str = "") -> str:
+    """An init.lua with the plugin on the runtime path, all keys, settings in Lua, and the only encoding to count in."""
+    only = ENCODING.replace("ENCODING", encoding) if encoding else ""
+    return SETUP.replace("PLUGIN", str(PLUGIN)).replace("SETTINGS", settings) + only
 
 
 @pytest.fixture
-def setup() -> Callable[[str], str]:
+def setup() -> Callable[..., str]:
     return setup_with
 
 
@@ -52,27 +54,6 @@ def editor() -> Path:
     if tuple(map(int, version.removeprefix("NVIM v").split("-")[0].split("."))) < (0, 12):
         pytest.skip(f"{version} is older than 0.12; tests/editors/neovim/run brings another")
     return Path(found)
-
-
-@pytest.fixture(scope="session")
-def engines() -> Iterator[None]:
-    """Keeps the engine of these tests apart from the user's. They share one: to load the model takes a while."""
-    with tempfile.TemporaryDirectory(prefix="lacuna-") as name, pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_RUNTIME_DIR", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-            directory = Path(name, variable)
-            directory.mkdir(mode=0o700)
-            patch.setenv(variable, str(directory))
-        patch.setenv("PATH", str(SCRIPTS), prepend=os.pathsep)
-        patch.delenv("VIRTUAL_ENV", raising=False)
-        yield
-        subprocess.run([SCRIPTS / "lacuna", "stop"], stdout=subprocess.DEVNULL, check=True)
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    """An empty home directory, with a short path."""
-    with tempfile.TemporaryDirectory(prefix="lacuna-", ignore_cleanup_errors=True) as name:
-        yield Path(name)
 
 
 @pytest.fixture

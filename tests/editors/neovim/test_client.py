@@ -9,12 +9,13 @@ from editors.neovim.child import Neovim
 from scripted_engine import Answer, ScriptedEngine, result, step, wait_until
 
 from lacuna_server.engine.protocol import FillOut, TokenOut
+from lacuna_server.reasons import Reason
 
 pytestmark = pytest.mark.editors
 
 Open = Callable[..., Neovim]
 
-SETTINGS = "{ engine = { url = 'unix://SOCKET' }, delay_ms = 0 }"
+SETTINGS = "{ engine = { url = 'unix://SOCKET' }, delay_ms = 0, min_confidence = 0 }"
 
 TABS = "vim.g.python_recommended_style = 0\n"
 
@@ -33,14 +34,14 @@ def engine(home: Path) -> Iterator[ScriptedEngine]:
 
 
 @pytest.fixture
-def open_file(start: Open, home: Path, engine: ScriptedEngine, setup: Callable[[str], str]) -> Open:
+def open_file(start: Open, home: Path, engine: ScriptedEngine, setup: Callable[..., str]) -> Open:
     """Opens a file whose cursor is marked; the editor is in insert mode there."""
 
-    def open_file(marked: str, name: str = "file.py", init: str = "", end: str = "\n") -> Neovim:
+    def open_file(marked: str, name: str = "file.py", init: str = "", end: str = "\n", encoding: str = "") -> Neovim:
         before, _, after = marked.partition("|")
         settings = SETTINGS.replace("SOCKET", str(home / "engine.sock"))
         content = (before + after).replace("\n", end).encode()
-        neovim = start(name, content, init=TABS + init + setup(settings))
+        neovim = start(name, content, init=TABS + init + setup(settings, encoding))
         lines = before.split("\n")
         neovim.lua("vim.api.nvim_win_set_cursor(0, { ... })", len(lines), len(lines[-1].encode()))
         neovim.lua("vim.cmd(vim.fn.col('.') + 1 > vim.fn.col('$') - 1 and 'startinsert!' or 'startinsert')")
@@ -91,6 +92,28 @@ def test_what_was_typed_since_is_not_inserted_twice(open_file: Open, engine: Scr
     neovim.until(lambda: neovim.lines()[1] == "    value = com")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_emoji_are_counted_as_was_agreed(open_file: Open, engine: ScriptedEngine, home: Path, encoding: str) -> None:
+    """Before the cursor, in what is typed through and taken in parts, in a marked span, and in what is filled anew."""
+    tokens = (TokenOut("'🐻ü', ", 0.9), TokenOut("'🐙'", 0.2), TokenOut(", name", 0.9))
+    text = "".join(token.text or "" for token in tokens)
+    engine.answers.extend([Answer(result(text, fills=(FillOut((text,), (tokens,), 0.6),))), answer("'🦑🦑'")])
+    neovim = open_file("face = '🦊é', |\n", encoding=encoding)
+    neovim.until(lambda: neovim.ghost() == text)
+    neovim.type("'🐻")
+    neovim.until(lambda: neovim.ghost() == text[2:])
+    neovim.type("<M-Right>")
+    neovim.until(lambda: neovim.ghost() == text[3:])
+    neovim.type("<Tab>")
+    neovim.until(lambda: neovim.lines() == ["face = '🦊é', " + text])
+    neovim.until(lambda: neovim.lua(UNCERTAIN) == ["'🐙'"])
+    neovim.type("<Esc>")
+    neovim.command("Lacuna regenerate")
+    neovim.until(lambda: neovim.lines() == ["face = '🦊é', '🐻ü', '🦑🦑', name"])
+    neovim.command("write")
+    assert (home / "file.py").read_bytes() == "face = '🦊é', '🐻ü', '🦑🦑', name\n".encode()
+
+
 def test_typing_something_else_leaves_the_key_to_others(open_file: Open, engine: ScriptedEngine) -> None:
     engine.answers.append(answer("compute(name)"))
     neovim = open_file("def f(name):\n    value = |\n")
@@ -132,7 +155,7 @@ def test_a_key_asks_where_nothing_is_suggested(open_file: Open, engine: Scripted
     neovim.until(lambda: neovim.num_answered() == 1)
     assert neovim.ghost() == "" and not engine.calls
     neovim.command("Lacuna why")
-    neovim.until(lambda: any("statement done" in message for message in neovim.messages()))
+    neovim.until(lambda: any(Reason.STATEMENT_DONE.description in message for message in neovim.messages()))
     neovim.type("<M-Bslash>")
     neovim.until(lambda: neovim.ghost() == "  # done")
     assert len(engine.calls) == 1

@@ -20,6 +20,8 @@ GAPS = """class Point:
         return self.x + <FILL>
 """
 
+NEGOTIATED = "return vim.lsp.get_clients({ name = 'lacuna_ls' })[1].offset_encoding"
+
 SCHEMA = {"type": "object", "properties": {"port": {"type": "integer", "minimum": 1000, "maximum": 1999}}}
 
 
@@ -61,23 +63,27 @@ def test_a_value_obeys_a_named_format(start: Start) -> None:
     neovim.until(lambda: any("is not a regular expression" in message for message in neovim.messages()))
 
 
+EMOJI = "class Person:\n    def __init__(self, name, mark='🦊é'):\n        self.mark, self.name = '🦊é', \n"
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "keys"),
+    ("name", "content", "encoding"),
     [
-        ("crlf.py", "class Person:\r\n    def __init__(self, name):\r\n        self.name = \r\n", "GA"),
-        ("tabs.py", "class Person:\n\tdef __init__(self, name):\n\t\tself.name = \n", "GA"),
-        (
-            "emoji.py",
-            "class Person:\n    def __init__(self, name, mark='🦊é'):\n        self.mark, self.name = '🦊é', \n",
-            "GA",
-        ),
-        ("no_newline.py", "class Person:\n    def __init__(self, name):\n        self.name = ", "GA"),
+        ("crlf.py", "class Person:\r\n    def __init__(self, name):\r\n        self.name = \r\n", "utf-8"),
+        ("tabs.py", "class Person:\n\tdef __init__(self, name):\n\t\tself.name = \n", "utf-8"),
+        ("emoji.py", EMOJI, "utf-8"),
+        ("emoji.py", EMOJI, "utf-16"),
+        ("emoji.py", EMOJI, "utf-32"),
+        ("no_newline.py", "class Person:\n    def __init__(self, name):\n        self.name = ", "utf-8"),
     ],
 )
-def test_every_byte_lands_where_it_should(start: Start, home: Path, name: str, content: str, keys: str) -> None:
-    neovim = start(name, content.encode())
+def test_every_byte_lands_where_it_should(
+    start: Start, home: Path, setup: Callable[..., str], name: str, content: str, encoding: str
+) -> None:
+    neovim = start(name, content.encode(), init=setup(encoding=encoding))
+    assert neovim.lua(NEGOTIATED) == encoding
     neovim.lua("vim.bo.fixendofline = false")
-    neovim.type(keys)
+    neovim.type("GA")
     ghost = neovim.until(neovim.ghost)
     neovim.type("<Tab>")
     neovim.until(lambda: not neovim.ghost())

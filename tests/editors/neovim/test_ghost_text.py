@@ -62,7 +62,7 @@ def test_an_alternative_is_taken(start: Start) -> None:
 def test_a_running_fill_is_cancelled(
     start: Start, fills: Callable[..., float], num_running: Callable[[], int], setup: Callable[..., str]
 ) -> None:
-    init = setup("{ delay_ms = 0, length = 20, deadline_ms = 60000 }")
+    init = setup("{ delay_ms = 0, min_confidence = 0, length = 20, deadline_ms = 60000 }")
     neovim = start("long.py", (PERSON + "name\n").encode() * 40 + PERSON.encode() + b"\n", init=init)
     num_cancelled = fills(stop_reason="cancelled")
     neovim.type("GA")

@@ -1,36 +1,40 @@
 """Installing it as the README says, from a copy of the folder, in a home directory that holds nothing else."""
 
+import os
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from editors.neovim.child import PLUGIN, Neovim
+from editors.neovim.child import LOADING_SECONDS, PLUGIN, Neovim
 
 pytestmark = pytest.mark.editors
 
 Start = Callable[..., Neovim]
 PERSON = b"class Person:\n    def __init__(self, name):\n        self.name = \n"
 
+ROOT = PLUGIN.parents[1]
+
 LAZY = """
 local spec = SPEC
-local plugin = { dir = 'ROOT' }
+local plugin = { dir = vim.fs.normalize(spec.dir) }
 vim.api.nvim_create_autocmd('User', { pattern = 'Later', callback = function() spec.config(plugin) end })
 """
-"""What lazy.nvim does with a specification: it calls `config` with the place of its clone, when the start is over."""
+"""What lazy.nvim does with a specification: it calls `config` with the place of the plugin, when the start is over."""
 
 
-def blocks(language: str) -> list[str]:
-    """The README's code, in order."""
-    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", (PLUGIN / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+def blocks(language: str, readme: Path = PLUGIN / "README.md") -> list[str]:
+    """A README's code, in order."""
+    found = re.findall(rf"^ *```{language}\n(.*?)^ *```", readme.read_text(), re.DOTALL | re.MULTILINE)
     return [dedent(block) for block in found]
 
 
 def test_the_readme_to_the_letter(start: Start, home: Path) -> None:
-    package = home / ".local" / "share" / "nvim" / "site" / "pack" / "lacuna" / "start" / "lacuna"
-    shutil.copytree(PLUGIN, package)
+    (copy,) = blocks("sh")
+    subprocess.run(["bash", "-euc", copy], cwd=ROOT, env=os.environ | {"HOME": str(home)}, check=True)
     (setup,) = (block for block in blocks("lua") if block.startswith("require('lacuna').setup"))
     neovim = start("person.py", PERSON, init=setup)
     neovim.type("GA")
@@ -48,14 +52,30 @@ def test_without_any_setup(start: Start, home: Path) -> None:
     assert neovim.lua("return vim.tbl_isempty(vim.fn.maparg('<M-n>', 'i', false, true))"), "no key is taken"
 
 
-def test_from_a_subfolder_by_lazy_nvim(start: Start) -> None:
+def test_from_a_checkout_by_lazy_nvim(start: Start, home: Path) -> None:
     (spec,) = (block for block in blocks("lua") if "function(plugin)" in block)
-    init = LAZY.replace("SPEC", spec.strip().removesuffix(",")).replace("ROOT", str(PLUGIN.parents[1]))
-    neovim = start("person.py", PERSON, is_ready=False, init=init)
+    checkout = home / "src" / "lacuna"
+    checkout.parent.mkdir()
+    checkout.symlink_to(ROOT)
+    neovim = start("person.py", PERSON, is_ready=False, init=LAZY.replace("SPEC", spec.strip().removesuffix(",")))
     neovim.command("doautocmd User Later")
     neovim.is_ready()
     neovim.type("GA")
     neovim.until(neovim.ghost)
+
+
+def test_without_the_plugin_as_the_servers_readme_says(start: Start) -> None:
+    (init,) = blocks("lua", ROOT / "server" / "README.md")
+    neovim = start("person.py", PERSON, is_ready=False, init=init)
+
+    def ghost() -> str:
+        neovim.type("<Esc>GA")  # asks again; nothing comes until the model is loaded
+        neovim.lua("vim.wait(500)")
+        return neovim.ghost()
+
+    text = neovim.until(ghost, LOADING_SECONDS)
+    neovim.type("<Tab>")
+    neovim.until(lambda: "\n".join(neovim.lines()[2:]) == "        self.name = " + text)
 
 
 def test_health(start: Start) -> None:

@@ -10,7 +10,9 @@ import { chromium, type BrowserContext, type Page } from 'playwright-core';
 
 import { ROOT, run, type Workplace } from './workplace.ts';
 
-export const EXTENSION = join(ROOT, 'clients', 'vscode', 'dist', 'lacuna.vsix');
+const CLIENT = join(ROOT, 'clients', 'vscode');
+export const README = join(CLIENT, 'README.md');
+export const EXTENSION = join(CLIENT, 'dist', 'lacuna.vsix');
 const CODE_SERVER = fileURLToPath(new URL('node_modules/code-server/out/node/entry.js', import.meta.url));
 const CURSOR = '<|>';
 
@@ -38,8 +40,13 @@ export class Editor {
     this.page = page;
   }
 
-  /** Installs the packaged extension and opens the project. */
-  static async start(place: Workplace): Promise<Editor> {
+  /**
+   * Installs the packaged extension and opens the project.
+   *
+   * @param options - `isInstalled`: whether to install it, by the command that its README names; `isTrusted`: whether
+   * the project is trusted without a question.
+   */
+  static async start(place: Workplace, { isInstalled = true, isTrusted = true } = {}): Promise<Editor> {
     const folders = [
       '--user-data-dir',
       join(place.folder, 'data'),
@@ -48,10 +55,12 @@ export class Editor {
     ];
     const config = ['--config', join(place.folder, 'config.yaml')];
     const options = [CODE_SERVER, ...folders, ...config];
-    await run(process.execPath, [...options, '--install-extension', EXTENSION], { env: place.env });
+    if (isInstalled) await run(process.execPath, [...options, ...(await installation())], { env: place.env });
     const port = await freePort();
-    const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--auth', 'none'];
-    const server = spawn(process.execPath, [...options, ...quiet, '--bind-addr', `127.0.0.1:${port}`, place.project], {
+    const quiet = ['--disable-telemetry', '--disable-update-check', '--auth', 'none'];
+    const trust = isTrusted ? ['--disable-workspace-trust'] : [];
+    const address = ['--bind-addr', `127.0.0.1:${port}`];
+    const server = spawn(process.execPath, [...options, ...quiet, ...trust, ...address, place.project], {
       env: place.env,
       stdio: 'ignore',
     });
@@ -115,6 +124,7 @@ export class Editor {
 
   /** Runs a command by its title. */
   async command(title: string): Promise<void> {
+    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' }); // that of the command before
     await this.page.keyboard.press('F1');
     await this.page.locator('.quick-input-widget input').fill(`>${title}`);
     await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label^="${title}"]`);
@@ -133,6 +143,15 @@ export class Editor {
   async ghost(): Promise<string> {
     await this.page.waitForSelector(GHOST);
     return this.shownGhost();
+  }
+
+  /** Asks until ghost text comes: the first request of a window may be cancelled while the window starts. */
+  async firstGhost(): Promise<void> {
+    await until(async () => {
+      await this.command('Lacuna: Suggest Here');
+      return this.ghost().then(Boolean, () => false);
+    }, LOADING_PATIENCE);
+    await this.page.keyboard.press('Escape');
   }
 
   async shownGhost(): Promise<string> {
@@ -199,6 +218,13 @@ export async function until(isSo: () => Promise<boolean> | boolean, patience = P
     if (Date.now() > end) throw new Error(`not within ${patience} ms: ${isSo.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** What follows the command `code` where the README says how to install the extension. */
+async function installation(): Promise<string[]> {
+  const [, option] = /`code (--\S+) lacuna\.vsix`/.exec(await readFile(README, 'utf8')) ?? [];
+  if (!option) throw new Error('the README names no command that installs lacuna.vsix');
+  return [option, EXTENSION];
 }
 
 async function freePort(): Promise<number> {

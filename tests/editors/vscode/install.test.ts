@@ -1,11 +1,11 @@
-/** The packaged extension on a machine without the server: a new user, from a clean home. */
+/** A new user, from a clean home, on a machine without the server, who does what the README says under Install. */
 
 import { strict as assert } from 'node:assert';
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Editor, until } from './editor.ts';
+import { Editor, EXTENSION, README, until } from './editor.ts';
 import { Workplace } from './workplace.ts';
 
 const INSTALL_PATIENCE = 900_000;
@@ -13,7 +13,7 @@ const INSTALL_PATIENCE = 900_000;
 let editor: Editor;
 
 before(async () => {
-  editor = await Editor.start(await Workplace.make({}, false));
+  editor = await Editor.start(await Workplace.make({}, false), { isInstalled: false });
 });
 
 after(async () => {
@@ -21,9 +21,18 @@ after(async () => {
   await editor.place.remove();
 });
 
+test('the extension is installed from its file, by the menu that the README names', async () => {
+  const [, entry] = /Extensions view, `…`, \*\*(.+)…\*\*/.exec(await readFile(README, 'utf8')) ?? [];
+  assert.ok(entry);
+  await editor.command(`Extensions: ${entry}...`);
+  await editor.page.locator('.quick-input-widget input').fill(EXTENSION);
+  await editor.page.keyboard.press('Enter');
+  await until(async () => /^lacuna\.lacuna@/m.test(await editor.extensions()));
+});
+
 test('without a server there is one message, with a button, and the editor is usable', async () => {
   await editor.says('Lacuna needs its server');
-  assert.equal(await editor.page.locator('.notification-toast').count(), 1);
+  assert.equal(await editor.page.locator('.notification-toast:has-text("Lacuna:")').count(), 1);
   await editor.open('usable.py', 'x =<|>\n');
   await editor.type(' 1');
   assert.equal(await editor.saved('usable.py'), 'x = 1\n');

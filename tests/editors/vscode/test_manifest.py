@@ -12,7 +12,6 @@ from lacuna_model.constraints.presets import PRESETS
 from lacuna_server import __version__
 from lacuna_server.app import METHODS
 from lacuna_server.extent import Wanted
-from lacuna_server.reasons import Reason
 from lacuna_server.settings import SECTION, Level, Settings
 
 CLIENT = Path(__file__).parents[3] / "clients" / "vscode"
@@ -105,17 +104,12 @@ def test_presets_are_those_of_the_model() -> None:
     assert said == [{"name": name, "description": preset.description} for name, preset in PRESETS.items()]
 
 
-def test_reasons_are_those_of_the_server() -> None:
-    said = json.loads((CLIENT / "src" / "reasons.json").read_text(encoding="utf-8"))
-    assert said == {reason.value: reason.description for reason in Reason}
-
-
 def test_the_licence_is_that_of_the_project() -> None:
     assert (CLIENT / "LICENSE").read_bytes() == (CLIENT.parents[1] / "LICENSE").read_bytes()
 
 
 @pytest.mark.parametrize("path", sorted((CLIENT / "images").glob("*.png")), ids=lambda path: path.name)
 def test_a_picture_is_small_and_shown(path: Path) -> None:
-    assert path.stat().st_size < 150_000
+    assert path.stat().st_size < 80_000
     shown = (CLIENT / "README.md").read_text(encoding="utf-8") + json.dumps(MANIFEST)
     assert f"images/{path.name}" in shown

@@ -17,9 +17,9 @@ const PERSON = [
   "    def greet(self, other):\n        return f'{other.name}, this is {self.name}.'\n",
 ].join('');
 
-const CIRCLE = [
-  'import math\n\n\nclass Circle:\n    def __init__(self, radius):\n        self.radius = <FILL>\n\n',
-  '    def area(self):\n        return math.pi * <FILL> ** 2\n',
+const ROOM = [
+  'class Room:\n    def __init__(self, width, height):\n        self.width = width\n        self.height = <FILL>\n\n',
+  '    def area(self):\n        return self.width * <FILL>\n',
 ].join('');
 
 const HINTS = '.inlineSuggestionsHints, .inline-suggestions-hints';
@@ -39,6 +39,8 @@ export function tourTests(of: () => Editor): void {
     await page.locator('text=Suggestions in this window').waitFor();
     const accepted = await page.locator('li:has-text("Accepted")').textContent();
     assert.match(accepted ?? '', /: [1-9]/);
+    assert.doesNotMatch((await page.locator('body').textContent()) ?? '', /undefined|NaN/);
+    await picture(editor, 'health', true);
   });
 
   test('alternatives are shown with their number', async () => {
@@ -58,10 +60,10 @@ export function tourTests(of: () => Editor): void {
   test('the last fill is replayed, by keys, and exported as one file that needs no editor', async () => {
     const editor = of();
     await editor.tidy();
-    await editor.open('circle.py', CIRCLE);
+    await editor.open('room.py', ROOM);
     await editor.command('Lacuna: Fill Marked Gaps');
     await editor.isDirty();
-    await editor.saved('circle.py');
+    await editor.saved('room.py');
     await editor.command('Lacuna: Watch It Denoise');
     const page = frameOf(editor);
     const told = page.locator('.told');

@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
-import { Editor, until } from './editor.ts';
+import { Editor } from './editor.ts';
 import { fillTests } from './fillTests.ts';
 import { ghostTextTests } from './ghostTextTests.ts';
 import { tourTests } from './tourTests.ts';
@@ -19,11 +19,7 @@ before(async () => {
   editor = await Editor.start(place);
   await editor.isReady();
   await editor.open('warm.py', 'class Person:\n    def __init__(self, name):\n        self.name = <|>\n');
-  await until(async () => {
-    await editor.command('Lacuna: Suggest Here'); // the first request of a window may be cancelled while it starts
-    return editor.ghost().then(Boolean, () => false);
-  });
-  await editor.page.keyboard.press('Escape');
+  await editor.firstGhost();
 });
 
 after(async () => {

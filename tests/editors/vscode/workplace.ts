@@ -1,7 +1,7 @@
 /** A home of its own for an editor: settings, extensions, a project, and the engine's sockets. */
 
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +15,7 @@ const LACUNA = join(ROOT, '.venv', 'bin', 'lacuna');
 /** What is not about Lacuna is out of the way, and a slow machine has the time it needs. */
 const SETTINGS = {
   'lacuna.deadline_ms': 30_000,
+  'lacuna.min_confidence': 0,
   'breadcrumbs.enabled': false,
   'chat.disableAIFeatures': true,
   'editor.fontFamily': 'DejaVu Sans Mono, monospace',
@@ -58,13 +59,16 @@ export class Workplace {
    */
   static async make(settings: Readonly<Record<string, unknown>> = {}, hasServer = true): Promise<Workplace> {
     const folder = await mkdtemp(join(tmpdir(), 'lv-')); // short, as paths of sockets have to be
+    const bin = join(folder, 'home', '.local', 'bin');
     const python = await realpath(join(dirname(LACUNA), 'python'));
-    const path = [dirname(hasServer ? LACUNA : python), dirname(process.execPath), '/usr/bin', '/bin'];
+    const path = [hasServer ? bin : dirname(python), dirname(process.execPath), '/usr/bin', '/bin'];
     const place = new Workplace(folder, path.join(delimiter));
     for (const name of ['project', 'home', 'data/User', 'data/Machine', 'extensions']) {
       await mkdir(join(folder, name), { recursive: true });
     }
     await mkdir(place.runtime, { mode: 0o700 });
+    await mkdir(bin, { recursive: true });
+    if (hasServer) await symlink(LACUNA, join(bin, 'lacuna')); // where a user may have it, as pictures name the place
     await writeFile(join(folder, 'home', '.profile'), `PATH=${place.env.PATH}\n`); // VS Code asks a login shell
     await place.set(settings);
     return place;

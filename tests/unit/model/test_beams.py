@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lacuna_model.beams import MAX_LAG, MIN_PROBABILITY_OF_RUN, BeamDenoising
+from lacuna_model import beams as beams_module
+from lacuna_model.beams import MAX_LAG, MAX_LAG_BEHIND_FINISHED, MAX_RUN, MIN_PROBABILITY_OF_RUN, BeamDenoising
 from lacuna_model.canvas import CLAMPED, Canvas
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.constraints.beginnings import Beginnings
@@ -117,8 +118,8 @@ def plain(loop: BeamDenoising, row: Row) -> list[tuple[list[int], float]]:
             ways += continued(loop, hypothesis, score) if is_open(hypothesis) else [(hypothesis, score, score)]
         # they are compared by what the pass says about the frontier alone
         finished = [score for hypothesis, score in hypotheses if not is_open(hypothesis)]
-        least = max(finished, default=-math.inf) - MAX_LAG
         chosen = sorted(ways, key=lambda way: -way[2])[: loop.width]
+        least = max(max(finished, default=-math.inf) - MAX_LAG_BEHIND_FINISHED, chosen[0][2] - MAX_LAG)
         hypotheses = [
             (way, score) for rank, (way, score, compared) in enumerate(chosen) if rank < 1 or compared >= least
         ]
@@ -132,26 +133,47 @@ def is_open(places: Places) -> bool:
     return any(token == MASK and gap >= 0 for token, gap, _ in places)
 
 
+def seen(places: Places) -> tuple[list[int], list[int]]:
+    """Where what a pass sees lies, and the slots that may be accepted in it."""
+    num_open: dict[int, int] = {}
+    last = max(place for place, (_, gap, _) in enumerate(places) if gap >= 0)
+    shown, read = [], []
+    for place, (token, gap, _) in enumerate(places):
+        if gap >= 0 and token == MASK:
+            num_open[gap] = num_open.get(gap, 0) + 1
+            is_all = any(is_drafted for _, _, is_drafted in places)
+            if is_all or num_open[gap] <= beams_module.MAX_RUN:
+                read.append(place)
+            if is_all or num_open[gap] <= beams_module.MAX_OPEN_SLOTS:
+                shown.append(place)
+        elif place - last <= beams_module.MAX_SUFFIX_TOKENS:
+            shown.append(place)
+    return shown, read
+
+
 def continued(loop: BeamDenoising, places: Places, score: float) -> list[tuple[Places, float, float]]:
-    ids = torch.tensor([[token for token, _, _ in places]])
+    shown, read = seen(places)
+    ids = torch.tensor([[places[place][0] for place in shown]])
     logits = loop.denoiser.logits(loop.denoiser.denoise(ids, loop.prefix))[0]
     logits[:, BANNED] = IMPOSSIBLE
-    steps = logits.log_softmax(-1)
+    steps = dict(zip(shown, logits.log_softmax(-1), strict=True))
     frontier = next(place for place, (token, gap, _) in enumerate(places) if token == MASK and gap >= 0)
     gap = places[frontier][1]
     begins = all(BLANK[token] for token, other, _ in places[:frontier] if other == gap)
     ways = []
     for token in range(len(steps[frontier])):
-        if token == DELETE and begins and not loop.goes_on and steps[frontier, DELETE] < math.log(0.5):
+        if token == DELETE and begins and not loop.goes_on and steps[frontier][DELETE] < math.log(0.5):
             continue
-        at_frontier = score + float(steps[frontier, token])
+        at_frontier = score + float(steps[frontier][token])
         accepted, total = {frontier: token}, at_frontier
         if token == int(steps[frontier].argmax()):
             together = 0.0
             for place in range(frontier + 1, len(places)):
+                if place not in read:
+                    break
                 best = float(steps[place].max())
                 together += best
-                if places[place][0] != MASK or places[place][1] < 0 or together < math.log(MIN_PROBABILITY_OF_RUN):
+                if together < math.log(MIN_PROBABILITY_OF_RUN):
                     break
                 accepted[place] = int(steps[place].argmax())
                 total += best
@@ -176,11 +198,17 @@ def without_surplus(places: list[tuple[int, int, bool]], accepted: dict[int, int
 
 
 @settings(max_examples=60, deadline=None)
-@given(row=layouts(), width=st.sampled_from([1, 2, 5]), goes_on=st.booleans())
-def test_the_search_equals_a_plain_one(denoiser: Denoiser, row: Row, width: int, goes_on: bool) -> None:
+@given(row=layouts(), width=st.sampled_from([1, 2, 5]), goes_on=st.booleans(), is_short_sighted=st.booleans())
+def test_the_search_equals_a_plain_one(
+    denoiser: Denoiser, row: Row, width: int, goes_on: bool, is_short_sighted: bool
+) -> None:
     loop = beams(denoiser, width, goes_on)
-    _, denoised = run(loop, row)
-    expected = plain(loop, row)
+    with pytest.MonkeyPatch.context() as patch:
+        if is_short_sighted:
+            for name, value in {"MAX_RUN": 2, "MAX_OPEN_SLOTS": 3, "MAX_SUFFIX_TOKENS": 1}.items():
+                patch.setattr(beams_module, name, value)
+        _, denoised = run(loop, row)
+        expected = plain(loop, row)
     assert rows_of(denoised)[0] == expected[0][0]
     assert sorted(rows_of(denoised)) == sorted(ids for ids, _ in expected)
     torch.testing.assert_close(
@@ -229,9 +257,9 @@ def test_what_is_certain_takes_one_pass(
     tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callable[..., Denoiser]
 ) -> None:
     loop = beams(tiny_denoiser(tiny_config(), kind=Certain), 1)
-    states, denoised = run(loop, [(OPEN, 0)] * 9 + [(60, CLAMPED), (OPEN, 1), (60, CLAMPED)])
+    states, denoised = run(loop, [(OPEN, 0)] * MAX_RUN + [(60, CLAMPED), (OPEN, 1), (60, CLAMPED)])
     assert len(states) == 2  # the other gap is another run
-    assert denoised.canvas.ids[0].tolist() == [80] * 9 + [60, 80, 60]
+    assert denoised.canvas.ids[0].tolist() == [80] * MAX_RUN + [60, 80, 60]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from lacuna_model.constraints.kinds import Choice, Constraint
 from lacuna_model.errors import InputError
 from lacuna_model.infill import Infiller, never
 from lacuna_model.layout import MIN_SUFFIX_TOKENS, lay_out, share_slots
+from lacuna_model.prefix_cache import PrefixCache
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, StopReason, Timing, Token
 from lacuna_model.tokenizer import Tokenizer
@@ -186,6 +187,7 @@ def test_a_model_sees_the_fills_of_earlier_groups(infiller: Infiller) -> None:
     request = ask(*segments, max_tokens=6)
     groups = group_gaps(request, infiller.tokenizer, infiller.denoiser.config)
     assert groups == [range(1), range(1, 2)]
+    infiller.cache = PrefixCache(infiller.denoiser, 1 << 30, block_size=1)
     _, chained = exhaust(run_chain(infiller.run, request, groups, never))
     first = infiller.infill(ask(segments[0], segments[1] + segments[2], max_tokens=6)).fills[0].texts[0]
     second = infiller.infill(ask(segments[0] + first + segments[1], segments[2], max_tokens=6)).fills[0].texts[0]

@@ -1,6 +1,7 @@
 import json
 import pickle
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from lacuna_model.checkpoint import (
 )
 from lacuna_model.config import CONFIG_FILE, DenoiserConfig
 from lacuna_model.errors import CheckpointError, CheckpointMismatchError, CheckpointNotFoundError, ConfigError
+from lacuna_model.quantization.fp8 import round_rows
+from lacuna_model.quantization.precision import Precision, quantized
 from lacuna_model.transformer.denoiser import Denoiser
 
 TINY = Path(__file__).parents[2] / "fixtures" / "tiny-denoiser" / CONFIG_FILE
@@ -267,3 +270,82 @@ def test_progress_rises_to_the_total(directory: Path) -> None:
     assert [done for done, _ in seen] == sorted({done for done, _ in seen})
     assert len(seen) == len(loaded.state_dict())
     assert seen[-1] == (num_bytes, num_bytes)
+
+
+def mappings(directory: Path) -> list[str]:
+    """Files of a directory that this process has mapped into memory."""
+    return [line for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines() if str(directory) in line]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="needs the kernel's list of mappings")
+def test_what_was_converted_is_not_mapped_any_longer(directory: Path) -> None:
+    held: list[int] = []
+    loaded = load_denoiser(directory, dtype=torch.bfloat16, progress=lambda *_: held.append(len(mappings(directory))))
+    assert held == [1] * len(loaded.state_dict())  # only what is being read
+    assert not mappings(directory)
+    as_saved = load_denoiser(directory)  # stands in its file
+    assert mappings(directory)
+    del as_saved
+    assert not mappings(directory)
+
+
+def test_tensors_are_read_in_the_order_of_their_files(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = halves(directory)
+    shard(directory, {"a.safetensors": first, "b.safetensors": second})
+    advised: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(
+        "lacuna_model.checkpoint._read_ahead",
+        lambda stored: advised.append((stored.file.name, stored.offset, stored.num_bytes)),
+    )
+    load_denoiser(directory)
+    for name in ("a.safetensors", "b.safetensors"):
+        ranges = [(offset, offset + size) for file, offset, size in advised if file == name]
+        content = (directory / name).read_bytes()
+        (header_size,) = struct.unpack("<Q", content[:8])
+        assert ranges[0][0] == 8 + header_size and ranges[-1][1] == len(content)
+        assert all(end == begin for (_, end), (begin, _) in pairwise(ranges))
+    assert advised == sorted(advised)
+
+
+@pytest.mark.parametrize("precision", ["fp8", "4bit"])
+def test_loading_quantises_tensor_by_tensor(precision: Precision, tmp_path: Path) -> None:
+    document = CONFIG | {"text_config": CONFIG["text_config"] | {"moe_intermediate_size": 32}}
+    plain = Denoiser(DenoiserConfig.from_json(document)).requires_grad_(False)
+    for tensor in plain.state_dict().values():
+        tensor.copy_(torch.randn_like(tensor))
+    save_checkpoint(tmp_path, plain, document, {}, torch.bfloat16)
+    wanted = quantized(load_denoiser(tmp_path), precision).state_dict()
+    loaded = load_denoiser(tmp_path, precision=precision).state_dict()
+    assert loaded.keys() == wanted.keys()
+    for name, tensor in loaded.items():
+        assert tensor.dtype == wanted[name].dtype
+        assert torch.equal(tensor.view(torch.uint8), wanted[name].view(torch.uint8)), name
+
+
+FP8_SCHEME = {
+    "quant_method": "compressed-tensors",
+    "format": "float-quantized",
+    "config_groups": {
+        "group_0": {
+            "targets": ["Linear"],
+            "weights": {"num_bits": 8, "type": "float", "strategy": "channel"},
+            "input_activations": {"num_bits": 8, "type": "float", "strategy": "token", "dynamic": True},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("precision", [None, "fp8"])
+def test_published_fp8_weights_stay_as_they_are(precision: Precision | None, directory: Path, model: Denoiser) -> None:
+    names = [name for name in model.state_dict() if name.endswith("q_proj.weight")]
+    rounded = {published_name(name): round_rows(model.state_dict()[name]) for name in names}
+    scales = {f"{name}_scale": scale for name, (_, scale) in rounded.items()}
+    rewrite(directory, {name: values for name, (values, _) in rounded.items()} | scales)
+    (directory / CONFIG_FILE).write_text(json.dumps(CONFIG | {"quantization_config": FP8_SCHEME}), encoding="utf-8")
+    calls: list[tuple[int, int]] = []
+    loaded = load_denoiser(directory, precision=precision, progress=lambda *each: calls.append(each)).state_dict()
+    wanted = quantized(model, "fp8").state_dict()
+    assert loaded.keys() == wanted.keys()
+    assert all(torch.equal(tensor.float(), wanted[name].float()) for name, tensor in loaded.items())
+    assert all(loaded[name].dtype == torch.float8_e4m3fn for name in names)
+    assert calls[-1][0] == calls[-1][1]

@@ -57,7 +57,9 @@ def tiny(infiller_of: InfillerFactory) -> Infiller:
 
 @pytest.fixture(scope="module")
 def embedded() -> Infiller:
-    return Infiller.load(device="cpu")
+    infiller = Infiller.load(device="cpu")
+    infiller.calibration = None  # it is the denoiser's own confidence that drafts are doubted by
+    return infiller
 
 
 @pytest.fixture
@@ -202,11 +204,11 @@ def check_cost(infiller: Infiller, prefix: str, suffix: str, text: str) -> None:
     assert all(0 < confidence <= 1 for confidence in confidences)
     assert "".join(slot.text or "" for slot in steps[0].gaps[0]) == text
     if min(confidences) >= DOUBT:
-        assert result.num_forwards == 1
+        assert result.num_steps == 1
         assert result.fills[0].texts == (text,)
         assert [token.confidence for token in result.fills[0].tokens[0]] == confidences
     else:
-        assert result.num_forwards > 1
+        assert result.num_steps > 1
 
 
 def test_the_embedded_model_judges_its_own_fill(embedded: Infiller) -> None:

@@ -34,13 +34,42 @@ def run_one_by_one(experts: Experts, states: Tensor, weights: Tensor, chosen: Te
 
 @pytest.mark.parametrize(("num_experts", "num_chosen"), [(1, 1), (4, 1), (4, 2), (4, 4), (8, 3), (16, 2)])
 @pytest.mark.parametrize("num_tokens", [1, 2, 37])
-def test_both_paths_equal_one_token_at_a_time(num_experts: int, num_chosen: int, num_tokens: int) -> None:
+def test_every_path_equals_one_token_at_a_time(num_experts: int, num_chosen: int, num_tokens: int) -> None:
     router, experts = make(num_experts, num_chosen)
     states = torch.randn(num_tokens, 32)
     weights, chosen = router(states)
     expected = run_one_by_one(experts, states, weights, chosen)
-    torch.testing.assert_close(experts.run_all(states, weights, chosen), expected, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(experts.run_chosen(states, weights, chosen), expected, atol=1e-5, rtol=1e-5)
+    for path in (experts.run_all, experts.run_chosen, experts.run_grouped):
+        torch.testing.assert_close(path(states, weights, chosen), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_tokens_that_all_choose_the_same_experts() -> None:
+    _, experts = make(16, 2)
+    states, weights = torch.randn(9, 32), torch.rand(9, 2)
+    chosen = torch.tensor([[15, 0]]).expand(9, 2)
+    expected = run_one_by_one(experts, states, weights, chosen)
+    torch.testing.assert_close(experts.run_grouped(states, weights, chosen), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_compiled_experts_are_one_graph_for_any_choice() -> None:
+    """Neither the shapes nor the graph may depend on which experts are chosen: CUDA graphs are captured once."""
+    router, experts = make(16, 2)
+    router, experts = router.bfloat16(), experts.bfloat16()  # the one type that it compiles grouped products for
+    num_graphs = 0
+
+    def count(graph: torch.fx.GraphModule, _: list[Tensor]) -> torch.fx.GraphModule:
+        nonlocal num_graphs
+        num_graphs += 1
+        return graph
+
+    compiled = torch.compile(experts, fullgraph=True, dynamic=False, backend=count)
+    with torch.inference_mode():
+        for _ in range(3):
+            states = torch.randn(11, 32, dtype=torch.bfloat16)
+            weights, chosen = router(states)
+            expected = experts.run_chosen(states, weights, chosen)
+            torch.testing.assert_close(compiled(states, weights, chosen), expected, atol=0.1, rtol=0.02)
+    assert num_graphs == 1
 
 
 def test_the_router_weighs_the_likeliest_experts() -> None:

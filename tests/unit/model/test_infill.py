@@ -14,7 +14,8 @@ from lacuna_model.config import DenoiserConfig, GenerationConfig
 from lacuna_model.errors import CheckpointMismatchError, CheckpointNotFoundError, DeviceError, InputError
 from lacuna_model.fills import cut_lines, fill_of
 from lacuna_model.infill import Infiller
-from lacuna_model.ranking import Candidates
+from lacuna_model.prefix_cache import PrefixCache
+from lacuna_model.ranking import Candidates, Opinion
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, InfillResult
 from lacuna_model.sampling.lengths import length_hypotheses
@@ -175,6 +176,7 @@ def test_the_same_seed_gives_the_same_fills(infiller_of: InfillerFactory, kind: 
 
 def test_a_cached_prefix_changes_nothing(infiller_of: InfillerFactory) -> None:
     infiller = infiller_of()
+    infiller.cache = PrefixCache(infiller.denoiser, 1 << 30, block_size=1)
     first, second = ask("x = ", "\n", max_tokens=8), ask("x = f", "\n", max_tokens=8)
     infiller.infill(first)
     cached = infiller.infill(second)
@@ -214,8 +216,8 @@ def test_lengths_are_tried_where_the_model_cannot_delete(infiller_of: InfillerFa
 class Longest:
     num_forwards: int = 0
 
-    def score(self, candidates: Candidates) -> Tensor:
-        return candidates.canvas.editable.sum(1).float()
+    def judge(self, candidates: Candidates) -> Opinion:
+        return Opinion(candidates.canvas.editable.sum(1).float())
 
 
 def test_beams_bring_other_candidates_without_chance(infiller_of: InfillerFactory) -> None:
@@ -344,7 +346,7 @@ def test_a_saved_checkpoint_fills_as_before(
     denoiser = initialized(DenoiserConfig.from_json(config), seed=0).requires_grad_(False).eval()
     save_checkpoint(tmp_path, denoiser, config, NANO_GENERATION_CONFIG, torch.float32)
     (tmp_path / "tokenizer.json").write_text(byte_tokenizer_json, encoding="utf-8")
-    loaded = Infiller.load(tmp_path, device="cpu")
+    loaded = Infiller.load(tmp_path, device="cpu", dtype=torch.float32)
     assert loaded.generation.num_denoising_steps == NANO_GENERATION_CONFIG["max_denoising_steps"]
     request = ask("x = ", "\n", max_tokens=8)
     expected = Infiller(denoiser, byte_tokenizer, loaded.generation).infill(request)

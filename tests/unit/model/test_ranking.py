@@ -36,20 +36,27 @@ def candidates(tiny_config: Callable[..., DenoiserConfig], tiny_denoiser: Callab
         confidence,
         torch.tensor(SCORES),
         torch.full((len(MIDDLES),), len(SUFFIX)),
+        torch.arange(denoiser.config.vocab_size) // 2,
     )
 
 
 @pytest.mark.parametrize("num_suffix_tokens", [2, 6, 16])
 def test_the_judge_follows_the_chain_rule_token_by_token(candidates: Candidates, num_suffix_tokens: int) -> None:
     denoiser = candidates.denoiser
-    scores = EncoderJudge(num_suffix_tokens).score(candidates).tolist()
-    for score, middle, expected in zip(scores, MIDDLES, SCORES, strict=True):
-        text = list(PREFIX)
+    scores, following = EncoderJudge(num_suffix_tokens).judge(candidates)
+    assert following is not None
+    for score, first, middle, own in zip(scores.tolist(), following.tolist(), MIDDLES, SCORES, strict=True):
+        text, steps = list(PREFIX), list[float]()
+        of_byte = 0.0
         for token in middle + SUFFIX[:num_suffix_tokens]:
             states, _ = denoiser.encode(torch.tensor([text]))
-            expected += float(denoiser.logits(states[0, -1]).log_softmax(-1)[token])
+            likely = denoiser.logits(states[0, -1]).log_softmax(-1)
+            if len(steps) == len(middle):  # two tokens begin with the same byte
+                of_byte = float(likely[token - token % 2 : token - token % 2 + 2].logsumexp(0))
+            steps.append(float(likely[token]))
             text.append(token)
-        assert score == pytest.approx(expected, rel=1e-4)
+        assert score == pytest.approx(own + sum(steps), rel=1e-4)
+        assert first == pytest.approx(of_byte, rel=1e-4)
 
 
 def test_remasked_score_predicts_middle_and_head_at_once(candidates: Candidates) -> None:
@@ -58,7 +65,7 @@ def test_remasked_score_predicts_middle_and_head_at_once(candidates: Candidates)
         ids[row, : len(tokens) + 4] = MASK
     hidden = candidates.denoiser.denoise(ids, candidates.prefix.key_values, padding=candidates.canvas.gaps == PADDING)
     likely = candidates.denoiser.logits(hidden).log_softmax(-1)
-    for row, score in enumerate(RemaskedScore().score(candidates).tolist()):
+    for row, score in enumerate(RemaskedScore().judge(candidates).score.tolist()):
         middle = [float(likely[row, i, token]) for i, token in enumerate(MIDDLES[row])]
         head = [float(likely[row, len(middle) + i, token]) for i, token in enumerate(SUFFIX[:4])]
         expected = sum(head) / 4
@@ -68,4 +75,4 @@ def test_remasked_score_predicts_middle_and_head_at_once(candidates: Candidates)
 
 
 def test_mean_confidence_is_a_mean(candidates: Candidates) -> None:
-    assert MeanConfidence().score(candidates).tolist() == pytest.approx([0.5, 0.0, 0.125])
+    assert MeanConfidence().judge(candidates).score.tolist() == pytest.approx([0.5, 0.0, 0.125])

@@ -16,7 +16,7 @@ from lacuna_model.evaluation.syntax_comparison import compare_syntax
 from lacuna_model.infill import Infiller, never
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult, Slot, StopReason, Timing, Token
-from lacuna_model.syntax_rounds import NUM_CANDIDATES, NUM_CORRECTIONS, NUM_SLOTS_OF_NAME, run_with_syntax
+from lacuna_model.syntax_rounds import NUM_CORRECTIONS, NUM_FILLS, NUM_SLOTS_OF_NAME, run_with_syntax
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -122,7 +122,7 @@ def test_what_comes_before_the_error_is_kept_for_the_next_round() -> None:
     assert "first + second ".startswith(kept) and kept.startswith("first")
     assert replace(second, draft=None, options=first.options) == first
     assert second.options.seed != first.options.seed
-    assert second.options.num_candidates == NUM_CANDIDATES and second.options.max_tokens == 24
+    assert second.options.max_fills == NUM_FILLS and second.options.max_tokens == 24
 
 
 def test_with_several_gaps_only_the_faulty_one_is_opened() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from lacuna_server.errors import UserError
-from lacuna_server.languages import LANGUAGES, check_language, language_of
+from lacuna_server.languages import LANGUAGES, check_language, is_yaml, language_of
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,11 @@ def test_language_comes_from_the_extension(name: str, language: str) -> None:
 )
 def test_an_editor_knows_better_than_the_name(language_id: str, language: str) -> None:
     assert language_of("x.lua", language_id) == language
+
+
+def test_yaml_is_known_by_name_and_to_the_editor() -> None:
+    assert is_yaml("a/x.YML") and is_yaml("x.yaml") and is_yaml("pipeline", "yaml")
+    assert not is_yaml("yaml") and not is_yaml("x.json", "json")
 
 
 def test_unknown_language_is_refused_with_a_choice() -> None:

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,13 @@ def recalled(memory: Memory, text: str) -> str | None:
 def test_typing_through_a_suggestion(text: str, is_known: bool) -> None:
     memory = memory_of(SUGGESTED_AT, "min", "(a", ", 1", ")")
     assert recalled(memory, text) == ("def f(a):\n    return min(a, 1)<|>\n\nf(1)\n" if is_known else None)
+
+
+def test_the_rest_is_as_probable_as_the_whole_was() -> None:
+    memory = Memory()
+    memory.remember("x.py", "x = ", "\n", Kept(replace(suggestion("x = ", "left", "right"), probability=0.25)))
+    rest = memory.recall("x.py", "x = le", "\n")
+    assert rest is not None and (rest.insert_text, rest.probability) == ("ftright", 0.25)
 
 
 @pytest.mark.parametrize(

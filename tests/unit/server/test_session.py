@@ -130,8 +130,13 @@ async def test_requests_that_bring_nothing_are_counted_by_reason() -> None:
     for reason in [Reason.EMPTY] * MAX_EMPTY_ANSWERS + [Reason.DEADLINE]:
         server.session.note_nothing("x", reason)
     told = server.protocol.converter.unstructure(status(server.session))
-    assert told["reasons"] == {"empty": MAX_EMPTY_ANSWERS, "deadline": 1}
+    assert told["reasons"] == [
+        {"reason": "empty", "message": Reason.EMPTY.description, "count": MAX_EMPTY_ANSWERS},
+        {"reason": "deadline", "message": Reason.DEADLINE.description, "count": 1},
+    ]
     assert len(told["emptyAnswers"]) == MAX_EMPTY_ANSWERS
+    last = told["emptyAnswers"][-1]
+    assert (last["uri"], last["reason"], last["message"]) == ("x", "deadline", Reason.DEADLINE.description)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lacuna_model.calibration import Calibration
+from lacuna_model.infill import EMBEDDED_CHECKPOINT
 from lacuna_server.settings import ContextSettings, EngineSettings, LogSettings, Settings, read_settings
 
 README = Path(__file__).parents[3] / "server" / "README.md"
@@ -52,7 +54,7 @@ def test_settings_are_read(documents: list[Any], settings: Settings) -> None:
         ({"delay_ms": -1}, "lacuna.delay_ms must not be negative; it stays at 75.0."),
         ({"delay_ms": float("nan")}, "lacuna.delay_ms must be a number; it stays at 75.0."),
         ({"deadline_ms": 10**400}, "lacuna.deadline_ms must be a number; it stays at 2000.0."),
-        ({"min_confidence": 2}, "lacuna.min_confidence must lie between 0 and 1; it stays at 0.0."),
+        ({"min_confidence": 2}, "lacuna.min_confidence must lie between 0 and 1; it stays at 0.35."),
         ({"length": "long"}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": 0}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": []}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
@@ -70,6 +72,12 @@ def test_settings_are_read(documents: list[Any], settings: Settings) -> None:
 )
 def test_what_cannot_be_used_is_told_by_name(document: Any, problem: str) -> None:
     assert read_settings(document) == (Settings(), (problem,))
+
+
+def test_suggestions_are_held_back_as_the_embedded_model_was_calibrated_for() -> None:
+    calibration = Calibration.load(EMBEDDED_CHECKPOINT)
+    assert calibration is not None
+    assert Settings().min_confidence == calibration.threshold
 
 
 def test_a_mistake_leaves_all_else_as_it_was_set() -> None:

@@ -1,3 +1,4 @@
+import re
 import time
 
 import pytest
@@ -104,8 +105,9 @@ def test_circumstances(place: Place, reason: Reason | None) -> None:
     assert reason_not_to_ask(place) is reason
 
 
-def test_every_reason_is_described() -> None:
+def test_every_reason_is_described_with_what_to_do() -> None:
     assert len({reason.description for reason in Reason}) == len(Reason)
+    assert [reason for reason in Reason if not re.fullmatch(r"[^;.]+[^;. ]; [^;]+[^;. ]", reason.description)] == []
     assert all(str(reason) == reason.value and reason.value.replace("-", "").isalpha() for reason in Reason)
 
 

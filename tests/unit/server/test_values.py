@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from lacuna_server.engine.protocol import FillOut, TokenOut
@@ -42,6 +44,10 @@ def test_a_value_whose_tokens_are_no_text_has_one_token() -> None:
         (fill_of(""), Reason.EMPTY),
         (fill_of(" ", (" ", 0.9)), Reason.EMPTY),
         (fill_of("1", ("1", 0.4)), Reason.LOW_CONFIDENCE),
+        (
+            replace(fill_of("1", ("1", 0.4)), probability=0.6),
+            Suggestion("1", 7, 7, (TokenOut("1", 0.4),), probability=0.6),
+        ),
     ],
 )
 def test_a_value_is_shown_as_it_is_or_not_at_all(fill: FillOut, expected: Suggestion | Reason) -> None:

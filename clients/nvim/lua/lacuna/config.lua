@@ -23,7 +23,7 @@
 ---@field automatic boolean suggest while the user types
 ---@field completion boolean be an entry of the completion menu too
 ---@field length 'auto'|'line'|'block'|integer how much to suggest
----@field min_confidence number below it nothing is suggested automatically, 0 to 1
+---@field min_confidence number how likely a suggestion must be right to be shown by itself, 0 to 1
 ---@field delay_ms number what to wait for the next key
 ---@field deadline_ms number time for an automatic suggestion
 ---@field secret_files? string[] files to be left alone; nil: the server's own list
@@ -60,7 +60,7 @@ M.defaults = {
     automatic = true,
     completion = false,
     length = 'auto',
-    min_confidence = 0,
+    min_confidence = 0.35,
     delay_ms = 75,
     deadline_ms = 2000,
     schemas = vim.empty_dict(),

@@ -24,7 +24,7 @@ function M.check()
   end
   local version = vim.system({ command[1], '--version' }, { text = true }):wait()
   if version.code == 0 then
-    vim.health.ok(('%s: %s'):format(vim.trim(version.stdout), command[1]))
+    vim.health.ok(('%s: %s'):format(vim.trim(version.stdout), vim.fn.fnamemodify(command[1], ':~')))
   else
     vim.health.error(('%s --version fails.'):format(command[1]), vim.trim(version.stderr))
   end

@@ -53,12 +53,8 @@ function M.line()
   return 'Lacuna' .. SIGNS[condition.state]
 end
 
---- A reason as words.
----@param reason string
----@return string
-local function in_words(reason)
-  return (reason:gsub('-', ' '))
-end
+--- Requests that were overtaken by the next key say nothing about the text.
+local OVERTAKEN = { superseded = true, cancelled = true }
 
 --- Says why the last request in this document brought nothing.
 function M.why()
@@ -67,7 +63,7 @@ function M.why()
   server.ask(buffer, 'lacuna/status', nil, function(report)
     local last
     for _, answer in ipairs(report.emptyAnswers) do
-      last = answer.uri == uri and answer or last
+      last = answer.uri == uri and not OVERTAKEN[answer.reason] and answer or last
     end
     local condition = report.condition
     if condition.state == 'error' then
@@ -75,7 +71,7 @@ function M.why()
     elseif not last then
       server.tell('Lacuna: every request in this buffer brought a suggestion, or there was none yet.')
     else
-      server.tell(('Lacuna, %s: %s.'):format(os.date('%H:%M:%S', math.floor(last.time)), in_words(last.reason)))
+      server.tell(('Lacuna, %s: %s.'):format(os.date('%H:%M:%S', math.floor(last.time)), last.message))
     end
   end)
 end
@@ -87,17 +83,8 @@ function M.lines(report)
   local condition, engine, tally = report.condition, report.engine, report.tally
   local lines = { 'Lacuna: ' .. condition.state .. (condition.message ~= '' and ', ' .. condition.message or '') }
   if engine then
-    table.insert(
-      lines,
-      ('Engine %s, process %d: model %s on %s, %d fills in %d s'):format(
-        engine.version,
-        engine.pid,
-        engine.checkpoint,
-        engine.device,
-        engine.numFills,
-        engine.uptimeSeconds
-      )
-    )
+    local text = 'Engine %s, process %d: model %s on %s'
+    table.insert(lines, text:format(engine.version, engine.pid, engine.checkpoint, engine.device))
   end
   local counts = ('Suggestions: %d shown, %d accepted (%d characters), %d rejected'):format(
     tally.shown,
@@ -106,8 +93,8 @@ function M.lines(report)
     tally.rejected
   )
   table.insert(lines, counts)
-  for _, reason in ipairs(vim.fn.sort(vim.tbl_keys(report.reasons))) do
-    table.insert(lines, ('Nothing suggested, %s: %d times'):format(in_words(reason), report.reasons[reason]))
+  for _, each in ipairs(report.reasons) do
+    table.insert(lines, ('Nothing suggested (%d): %s'):format(each.count, each.message))
   end
   return vim.list_extend(lines, report.problems)
 end

@@ -1,6 +1,7 @@
 import re
 import string
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,11 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     builder.build("b")
     assert len(list(tmp_path.iterdir())) == 1
     assert AutomatonBuilder(VOCABULARY, tmp_path)._path("b").exists()
+
+
+def test_what_python_warns_of_is_no_message_for_users(tmp_path: Path) -> None:
+    with warnings.catch_warnings(action="error"), pytest.raises(ConstraintError, match="it matches nothing"):
+        AutomatonBuilder(VOCABULARY, tmp_path).build("[a&&b]")
 
 
 def test_what_explodes_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,8 @@ def test_texts_longer_than_a_canvas_go_on_in_further_ones(infiller: Infiller, nu
         (Choice(("alpha", "beta", "a.b")), {"alpha", "beta", "a.b"}),
         (JsonSchema.of({"enum": [1, "two", None]}), {"1", '"two"', "null"}),
         (Regex("yes"), {"yes"}),
+        (Regex("^yes|no$"), {"yes", "no"}),
+        (Regex(r"^\$\\\$"), {"$\\$"}),
     ],
 )
 def test_other_kinds(infiller: Infiller, constraint: Constraint, expected: set[str]) -> None:
@@ -125,6 +127,8 @@ def test_a_preset(infiller: Infiller) -> None:
         (Regex("[0-9]+", before="x"), "Nothing that the format allows begins with 'x'."),
         (Regex("[0-9]+", after="x"), "Nothing that the format allows ends with 'x'."),
         (Regex("a[0-9]b", before="a", after="1"), "begins with 'a' and ends with '1'."),
+        (Regex(r"\x00"), "Nothing that the format allows can be written by this model."),
+        (Regex("(^a|b)$c"), "inner anchors"),
         (Regex("[0-9]{40}"), "allow more of them."),
         (Preset("no-such"), "no-such"),
         (JsonSchema.of({"type": "integer", "multipleOf": 7}), "multipleOf"),

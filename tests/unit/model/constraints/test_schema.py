@@ -24,8 +24,8 @@ FIXTURES = Path(__file__).parents[3] / "fixtures" / "schemas" / "schemas.jsonl"
 TREE = {"type": "object", "properties": {"name": {"const": "n"}, "next": {"$ref": "#"}}, "additionalProperties": False}
 
 
-def check(schema: dict[str, Any], accepted: list[str], rejected: list[str], **options: int) -> None:
-    walks = Walks(regex_of_schema(schema, **options))
+def check(schema: dict[str, Any], accepted: list[str], rejected: list[str], max_depth: int = 3) -> None:
+    walks = Walks(regex_of_schema(schema, max_depth=max_depth))
     assert [text for text in accepted if not walks.accepts(text)] == []
     assert [text for text in rejected if walks.accepts(text)] == []
 
@@ -123,6 +123,22 @@ def test_a_recursion_ends_at_the_depth(depth: int) -> None:
 def test_what_cannot_be_translated_is_named(schema: dict[str, Any], message: str) -> None:
     with pytest.raises(ConstraintError, match=re.escape(message).replace(r"\\\\", r"\\")):
         regex_of_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "accepted", "rejected"),
+    [
+        ({"type": "string", "maxLength": 10**6}, "a" * 100, "a" * 101),
+        ({"type": "string", "minLength": 110, "maxLength": 10**6}, "a" * 110, "a" * 111),
+        ({"type": "string", "pattern": "^a*$", "maxLength": 200}, "a" * 200, "a" * 201),
+        ({"type": "array", "items": {"const": 1}, "maxItems": 10**6}, [1] * 20, [1] * 21),
+        ({"type": "array", "prefixItems": [{"const": 1}] * 22, "maxItems": 10**6}, [1] * 22, [1] * 23),
+    ],
+)
+def test_where_a_large_bound_would_explode_shorter_values_are_written(
+    schema: dict[str, Any], accepted: Any, rejected: Any
+) -> None:
+    check(schema, [json.dumps(accepted)], [json.dumps(rejected)])
 
 
 def test_annotations_have_no_effect() -> None:

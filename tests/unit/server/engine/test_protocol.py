@@ -63,6 +63,7 @@ def test_calls_come_over_unchanged(call: FillCall) -> None:
         WarmCall("é\u2028", document="x"),
         Status("1", 2, "failed", message="\n"),
         replace(result("a", "b"), num_steps=0),
+        result("a", probability=0.25),
     ],
 )
 def test_messages_come_over_unchanged(message: Any) -> None:

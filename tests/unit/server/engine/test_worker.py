@@ -58,6 +58,8 @@ async def test_a_fill_is_what_the_model_says(worker: Worker) -> None:
         expected.num_prefix_tokens,
     )
     assert event.queue_ms == 0
+    assert [each.probability for each in event.fills] == [each.probability for each in expected.fills]
+    assert all(each.probability is not None for each in event.fills)
     assert event.encode_ms + event.denoise_ms + event.rank_ms <= event.total_ms
 
 

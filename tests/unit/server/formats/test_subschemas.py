@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lacuna_server.formats.places import Step, place_at
-from lacuna_server.formats.subschemas import subschema_at
+from lacuna_server.formats.subschemas import is_of_objects, subschema_at
 
 PORT = {"type": "integer", "minimum": 1}
 NAME = {"type": "string"}
@@ -112,6 +112,26 @@ def steps_at(marked: str) -> tuple[Step, ...]:
 )
 def test_what_a_schema_says_at_a_place(schema: Any, marked: str, expected: Any) -> None:
     assert subschema_at(schema, steps_at(marked)) == expected
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_so"),
+    [
+        ({"type": "object"}, True),
+        ({"properties": {}}, True),
+        (TREE["$defs"], False),
+        ({"$ref": "#/$defs/0", "$defs": {"0": {"type": "object"}}}, True),
+        ({"allOf": [{"title": "x"}, {"properties": {}}]}, True),
+        ({"type": ["object", "string"]}, False),
+        ({"type": "string", "properties": {}}, False),
+        ({"anyOf": [{"type": "object"}, {"type": "null"}]}, False),
+        ({"$ref": "#"}, False),
+        ({"$ref": "#/nowhere"}, False),
+        ({}, False),
+    ],
+)
+def test_schemas_of_objects_are_known(schema: Any, is_so: bool) -> None:
+    assert is_of_objects(schema) == is_so
 
 
 JSON = st.recursive(

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -23,6 +24,28 @@ def test_the_mean_and_the_first_token_must_be_sure(confidence: tuple[float, ...]
     suggestion = judge("x = <|>", filled("aaabbbccc", *confidence), min_confidence=0.5)
     assert suggestion is Reason.LOW_CONFIDENCE or (isinstance(suggestion, Suggestion) and is_shown)
     assert isinstance(suggestion, Suggestion) is is_shown
+
+
+@pytest.mark.parametrize(
+    ("probability", "confidence", "min_confidence", "is_shown"),
+    [
+        (0.3, 0.9, 0.25, True),
+        (0.25, 0.1, 0.25, True),
+        (0.2, 0.9, 0.25, False),
+        (0.0, 0.0, 0.0, True),
+        (None, 0.3, 0.25, True),
+        (None, 0.2, 0.25, False),
+    ],
+)
+def test_the_probability_of_the_fill_decides_where_the_model_tells_it(
+    probability: float | None, confidence: float, min_confidence: float, is_shown: bool
+) -> None:
+    fill = replace(filled("abc", confidence), probability=probability)
+    suggestion = judge("x = <|>", fill, min_confidence=min_confidence)
+    if is_shown:
+        assert isinstance(suggestion, Suggestion) and suggestion.probability == probability
+    else:
+        assert suggestion is Reason.LOW_CONFIDENCE
 
 
 def test_tokens_that_are_cut_off_do_not_count() -> None:

@@ -11,10 +11,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
-COLUMNS, LINES = 84, 18
+COLUMNS, LINES = 92, 18
 FONT_SIZE = 15
 FENCE = b"\x1b[5n"
 """Asks whether the terminal is well; Neovim waits for the answer to this after other questions."""
+
+CHECK_MARKS = {"✅": "✔"}
+"""The font of the pictures lacks the first."""
 
 FOREGROUND, BACKGROUND = "#e0e2ea", "#14161b"
 
@@ -49,6 +52,10 @@ class Terminal:
         os.close(self._ours)
         os.close(self.descriptor)
 
+    def type(self, keys: bytes) -> None:
+        """Sends what a terminal sends for keys."""
+        os.write(self._ours, keys)
+
     def lines(self) -> list[str]:
         """What is on the screen."""
         with self._lock:
@@ -73,7 +80,7 @@ class Terminal:
                         front, back = back, front
                     x, y = column * width, row * height
                     draw.rectangle((x, y, x + width, y + height), back)
-                    draw.text((x, y + 1), character.data, front, font)
+                    draw.text((x, y + 1), CHECK_MARKS.get(character.data, character.data), front, font)
                     if character.underscore:
                         draw.line((x, y + height - 2, x + width, y + height - 2), front)
         image.quantize(64).save(path, optimize=True)

@@ -1,0 +1,1 @@
+"""Denoising on a GPU without waiting for the host: a step over fixed tensors, which a CUDA graph replays."""
