@@ -6,9 +6,8 @@ from typing import Any
 
 from lacuna_server.documents import OpenDocument
 from lacuna_server.formats.files import local_path
-from lacuna_server.formats.places import place_at
+from lacuna_server.formats.places import Place, place_at
 from lacuna_server.formats.subschemas import is_of_objects, subschema_at
-from lacuna_server.formats.yaml_places import YamlPlace, yaml_place_at
 from lacuna_server.ignore.patterns import Patterns
 from lacuna_server.languages import is_yaml
 from lacuna_server.mirror import Window
@@ -42,7 +41,7 @@ def format_at(
     mapped = _mapped_schema(session, document)
     if mapped is None and "$schema" not in window.text:
         return None
-    place = (yaml_place_at if notation == "yaml" else place_at)(window.text, *gap)
+    place = _yaml_place_at(window.text, *gap) if notation == "yaml" else place_at(window.text, *gap)
     if place is None:
         return None
     path = _named_schema(document, place.reference) or mapped
@@ -51,7 +50,7 @@ def format_at(
     schema = subschema_at(session.schemas.read(path), place.steps)
     if schema is None or len(json.dumps(schema)) > MAX_SCHEMA_CHARACTERS:
         return None
-    if isinstance(place, YamlPlace) and not place.is_flow and not is_asked and is_of_objects(schema):
+    if not place.is_flow and not is_asked and is_of_objects(schema):
         return None
     return {"schema": schema, "notation": notation, "before": place.before, "after": place.after}
 
@@ -61,6 +60,12 @@ def _notation_of(document: OpenDocument) -> str | None:
     if document.language == "json":
         return "json"
     return "yaml" if is_yaml(document.name, document.language_id) else None
+
+
+def _yaml_place_at(text: str, start: int, end: int) -> Place | None:
+    from lacuna_server.formats.yaml_places import yaml_place_at  # with a parser that nobody's start-up waits for
+
+    return yaml_place_at(text, start, end)
 
 
 def _named_schema(document: OpenDocument, reference: str) -> Path | None:

@@ -3,9 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from lacuna_model.constraints.automaton import IntArray
 from lacuna_model.constraints.token_classes import FloatArray, LogitArray
+
+_BLAS = ThreadpoolController().select(user_api="blas")
+"""The products here are small: a second thread would only spin for a while afterwards, in the way of all else."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +67,10 @@ class ClassSets:
 
     def sums(self, of_class: LogitArray) -> FloatArray:
         """The sums of figures of the classes, (N, C), in each set, (N, U)."""
-        return (of_class @ self.has_class.T).astype(np.float64)
+        with _BLAS.limit(limits=1):
+            return (of_class @ self.has_class.T).astype(np.float64)
 
     def per_class(self, of_set: FloatArray) -> FloatArray:
         """The sums of figures of the sets, (N, U), that each class belongs to, (N, C)."""
-        return of_set @ self.has_class
+        with _BLAS.limit(limits=1):
+            return of_set @ self.has_class

@@ -36,19 +36,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A value in a JSON document.
+    """A value in a JSON or YAML document.
 
     Attributes:
         steps: from the document to the value.
         before: what of the value stands in front of the gap.
         after: what of it stands behind the gap.
         reference: what the document gives as its `$schema`; "" where it gives none.
+        is_flow: it stands in brackets, if it is in YAML.
     """
 
     steps: tuple[Step, ...]
     before: str
     after: str
     reference: str
+    is_flow: bool = True
 
 
 @dataclass(slots=True)

@@ -23,18 +23,7 @@ _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SCHEMA_COMMENT = re.compile(r"^[ \t]*#[ \t]*yaml-language-server[ \t]*:.*?\$schema=(\S+)", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class YamlPlace(Place):
-    """A value in a YAML document.
-
-    Attributes:
-        is_flow: it stands in brackets.
-    """
-
-    is_flow: bool
-
-
-def yaml_place_at(text: str, start: int, end: int) -> YamlPlace | None:
+def yaml_place_at(text: str, start: int, end: int) -> Place | None:
     """The value that a gap of a document is or belongs to.
 
     Args:
@@ -58,7 +47,7 @@ def yaml_place_at(text: str, start: int, end: int) -> YamlPlace | None:
             return None
         comment = _SCHEMA_COMMENT.search(text)
         reference = reader.top.get("$schema") if comment is None else comment[1]
-        return YamlPlace(
+        return Place(
             found.steps,
             found.before,
             found.after.removeprefix(quote),
