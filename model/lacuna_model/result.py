@@ -31,7 +31,8 @@ class Fill:
         valid: whether the text keeps its syntax with this fill; None where nobody asked or can tell.
         log_following: log-probability in nats, read from left to right, that the text behind the last gap begins with
             the byte it begins with; None where nobody looked.
-        probability: that the fill would be accepted as it stands, 0 to 1; None where the checkpoint cannot tell.
+        probability: that the fill would be accepted as it stands, 0 to 1; 0 if it was cut or continued to keep the
+            syntax; None where the checkpoint cannot tell.
     """
 
     texts: tuple[str, ...]

@@ -102,8 +102,8 @@ def _recalled(session: Session, ask: Ask, view: View, must_be_typed: bool = Fals
         kept = found.kept
         if not ask.automatic:
             return kept.is_final and kept.wanted == ask.wanted
-        is_fit = bool(found.typed) or (not must_be_typed and kept.wanted == ask.wanted)
-        return is_fit and kept.suggestion.is_sure(session.settings_of(ask.document).min_confidence)
+        is_sure = kept.suggestion.is_sure(session.settings_of(ask.document).min_confidence)
+        return bool(found.typed) or (not must_be_typed and kept.wanted == ask.wanted and is_sure)
 
     if ask.num_candidates > 1:
         return None

@@ -51,7 +51,10 @@ class Reason(StrEnum):
 
     # The fill was not worth showing.
     EMPTY = "empty", "the denoiser found that nothing belongs there; write how it begins"
-    LOW_CONFIDENCE = "low-confidence", "the denoiser is not sure enough; write on, or lower lacuna.min_confidence"
+    LOW_CONFIDENCE = (
+        "low-confidence",
+        "the denoiser is not sure; ask for a suggestion, or lower lacuna.min_confidence",
+    )
     REPEATS_ITSELF = "repeats-itself", "the fill repeats itself; write how it should begin"
     REPEATS_PREFIX = "repeats-prefix", "the fill repeats the lines before the cursor; write how it should begin"
     REPEATS_SUFFIX = "repeats-suffix", "the fill repeats the lines after the cursor; write how it should begin"

@@ -232,7 +232,7 @@ class Session:
         logger.info("No suggestion: %s.", reason.description)
         condition = self.connection.condition
         state = "disabled" if reason in LEFT_ALONE else condition.state
-        message = condition.message or reason.description
+        message = condition.message if state == "error" else reason.description
         self.editor.tell(replace(condition, state=state, message=message, uri=uri, reason=reason.value))
 
     async def _tell_reasons(self) -> None:

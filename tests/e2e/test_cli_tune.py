@@ -39,7 +39,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["empty"], "Of the source files 0 can be learned from"),
     (["few"], "Of the source files 1 can be learned from"),
     (["empty", "--canvases"], "train.jsonl"),
-    ([".", "--output", "few"], "few is neither empty nor a checkpoint"),
+    ([".", "--output", "few"], "few is neither empty nor a tuned checkpoint"),
     ([".", "--output", "module_0.py"], "module_0.py is a file"),
     ([".", "--checkpoint", "nowhere"], "nowhere"),
     ([".", "--device", "abacus"], "'abacus'"),
@@ -76,7 +76,14 @@ def test_ignored_secret_hidden_and_installed_files_are_not_read(tmp_path: Path) 
     (tmp_path / ".gitignore").write_text("build/\nlocal_*.py\n")
     kept = ["main.py", "package/module.py", "package/data.json"]
     others = [
-        *("build/made.py", "local_settings.py", "credentials.json", "package/secrets.json", ".hidden/x.py"),
+        *(
+            "build/made.py",
+            "local_settings.py",
+            "credentials.json",
+            "package/secrets.json",
+            ".hidden/x.py",
+            ".hidden.py",
+        ),
         *("node_modules/x/index.js", ".env.py", ".git/x.py"),
     ]
     for name in (*kept, *others):
@@ -84,7 +91,9 @@ def test_ignored_secret_hidden_and_installed_files_are_not_read(tmp_path: Path) 
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     found = {path.relative_to(tmp_path).as_posix() for path in wanted(tmp_path)}
-    assert found - {".gitignore"} == set(kept)
+    assert found == set(kept)
+    (tmp_path / ".gitignore").write_text("*\n!*/\n!*.py\n")  # folders are looked into, files are not
+    assert {path.relative_to(tmp_path).as_posix() for path in wanted(tmp_path)} >= {"main.py", "package/module.py"}
 
 
 def test_a_killed_run_goes_on_and_ends(checkpoint: Path, repository: Path, lacuna: Lacuna, tmp_path: Path) -> None:

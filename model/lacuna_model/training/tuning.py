@@ -61,7 +61,17 @@ class Outcome:
         return None
 
 
-def tune(start: Path, output: Path, run: Path, task: Task, *, num_passes: float, device: str, watch: Watch) -> Outcome:
+def tune(
+    start: Path,
+    output: Path,
+    run: Path,
+    task: Task,
+    *,
+    source: str,
+    num_passes: float,
+    device: str,
+    watch: Watch,
+) -> Outcome:
     """Tunes a checkpoint and writes the result to `output` if it is better; goes on with a run that was interrupted.
 
     Args:
@@ -69,6 +79,7 @@ def tune(start: Path, output: Path, run: Path, task: Task, *, num_passes: float,
         output: the checkpoint directory to write. A checkpoint that is there already has to be surpassed, too.
         run: the run's directory, from `tuning_run.opened`.
         task: what to learn, and how to measure that.
+        source: where that came from; an unfinished run goes on only with the same.
         num_passes: passes over the material, as far as `MAX_STEPS` steps allow.
         device: to work on.
         watch: told about the progress.
@@ -78,7 +89,13 @@ def tune(start: Path, output: Path, run: Path, task: Task, *, num_passes: float,
         LacunaError: the checkpoint or the device cannot be used.
     """
     place = choose_device(device)
-    plan = {"task": task.description, "passes": num_passes, "start": str(start.resolve()), **task.settings}
+    plan = {
+        "task": task.description,
+        "source": source,
+        "passes": num_passes,
+        "start": str(start.resolve()),
+        **task.settings,
+    }
     copy = begun(run, start, task.adapt, plan)
     before = _before(run, copy, output, task, device, watch)
     model = load_denoiser(copy, place, torch.float32)

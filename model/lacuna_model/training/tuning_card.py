@@ -7,6 +7,8 @@ from lacuna_model.training.recipe import Recipe
 from lacuna_model.training.tuning_tasks import Figure
 
 CARD_FILE = "README.md"
+TITLE = "# A denoiser tuned with `lacuna tune`"
+"""By which its card tells a tuned checkpoint from any other."""
 COLUMNS = ("held out", "number", "right before", "right after", "forwards before", "forwards after")
 
 
@@ -29,7 +31,7 @@ def card(start: str, material: str, recipe: Recipe, before: Sequence[Figure], af
     """The model card of a tuned checkpoint, Markdown."""
     table = (COLUMNS, ["---"] * len(COLUMNS), *rows(before, after))
     figures = "\n".join(f"| {' | '.join(cells)} |" for cells in table)
-    return f"""# A denoiser tuned with `lacuna tune`
+    return f"""{TITLE}
 
 | | |
 | --- | --- |

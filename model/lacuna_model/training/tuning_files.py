@@ -39,7 +39,6 @@ def split(documents: Sequence[Document]) -> Split:
         InputError: there are too few files.
     """
     ordered = sorted(documents, key=lambda document: hashlib.blake2b(document.path.encode()).digest())
-    num_held_out = max(2, round(SHARE_HELD_OUT * len(ordered)))
     index = DuplicateIndex()
     different = [document for document in ordered if index.seen(document.text) is None]
     if len(different) < MIN_FILES:
@@ -47,6 +46,7 @@ def split(documents: Sequence[Document]) -> Split:
             f"Of the source files {len(different)} can be learned from (not ignored, not generated, not copies of each "
             f"other); name a directory with at least {MIN_FILES}."
         )
+    num_held_out = max(2, round(SHARE_HELD_OUT * len(different)))
     return Split(different[num_held_out:], different[:num_held_out])
 
 

@@ -15,6 +15,7 @@ from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document, read_documents
 from lacuna_model.json_object import JsonObject
 from lacuna_model.training.corpus_documents import write_atomically, write_documents
+from lacuna_model.training.tuning_card import CARD_FILE, TITLE
 
 START = "start"
 TUNED = "tuned"
@@ -31,12 +32,13 @@ def opened(output: Path) -> Iterator[Path]:
     One in which nothing was begun is removed again.
 
     Raises:
-        InputError: another process is at it, or `output` holds something else than a checkpoint.
+        InputError: another process is at it, or `output` holds something else than a tuned checkpoint.
     """
+    output = output.resolve()
     if output.exists() and not output.is_dir():
         raise InputError(f"{output} is a file; name a directory for the tuned checkpoint.")
-    if output.is_dir() and any(output.iterdir()) and not (output / CONFIG_FILE).is_file():
-        raise InputError(f"{output} is neither empty nor a checkpoint; name another directory for the tuned one.")
+    if output.is_dir() and any(output.iterdir()) and not _is_tuned(output):
+        raise InputError(f"{output} is neither empty nor a tuned checkpoint; name another directory for the new one.")
     run = output.with_name(output.name + ".tuning")
     run.mkdir(parents=True, exist_ok=True)
     try:
@@ -88,7 +90,7 @@ def remembered(run: Path, read: Callable[[], list[Document]]) -> list[Document]:
 
 
 def finish(run: Path, output: Path | None) -> None:
-    """Moves the tuned checkpoint to its place, file by file so that nothing else there is touched, and ends the run.
+    """Moves the tuned checkpoint to its place, file by file so that no other file there is touched, and ends the run.
 
     Args:
         run: its directory, removed.
@@ -100,6 +102,11 @@ def finish(run: Path, output: Path | None) -> None:
             file.replace(output / file.name)
         (output / INDEX_FILE).unlink(missing_ok=True)  # of an earlier checkpoint in shards
     (run / PLAN_FILE).unlink()
+
+
+def _is_tuned(directory: Path) -> bool:
+    path = directory / CARD_FILE
+    return path.is_file() and path.read_text(encoding="utf-8", errors="replace").startswith(TITLE)
 
 
 def _text(content: Mapping[str, Any]) -> str:

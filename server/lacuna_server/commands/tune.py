@@ -1,5 +1,6 @@
 """`lacuna tune`: teaches a checkpoint the user's own code, or a structured task."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from functools import partial
@@ -45,7 +46,8 @@ def tune(
     if not path.is_dir():
         raise UserError(f"{path} is no directory; name the one that holds the source files.")
     path = path.resolve()
-    output = user_data_path("lacuna") / "tuned" / path.name if output is None else output
+    if output is None:
+        output = user_data_path("lacuna") / "tuned" / f"{path.name}-{_digest(str(path).encode())}"
     try:
         from lacuna_model.training.tuning import tune as tune_checkpoint
     except ModuleNotFoundError as error:
@@ -61,7 +63,9 @@ def tune(
         again = "Going on" if (run / PLAN_FILE).is_file() else "Beginning"
         log.print(f"{again} with {task.description}.", markup=False, highlight=False)
         watch = partial(progress_bar, console=log)
-        outcome = tune_checkpoint(start, output, run, task, num_passes=passes, device=device, watch=watch)
+        outcome = tune_checkpoint(
+            start, output, run, task, source=_source(path, canvases), num_passes=passes, device=device, watch=watch
+        )
     from lacuna_model.evaluation.report import render_table
 
     render_table(table_console(), "Before and after tuning", COLUMNS, rows(outcome.before, outcome.after))
@@ -77,6 +81,16 @@ def tune(
         soft_wrap=True,
     )
     return 0
+
+
+def _source(path: Path, canvases: bool) -> str:
+    """Names what is learned from. Files are noted down when a run begins, canvases are not: they must be the same."""
+    parts = [_digest((path / name).read_bytes()) for name in (TRAINING, HELD_OUT)] if canvases else []
+    return " ".join([str(path), *parts])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=4).hexdigest()
 
 
 def _files(path: Path, run: Path, num_gaps: int, seed: int) -> "Task":
@@ -104,9 +118,5 @@ def wanted(root: Path) -> Iterator[Path]:
     rules = IgnoreRules()
     for directory, folders, names in os.walk(root):
         here = Path(directory)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and name not in UNWANTED and rules.reason(here / name / "_") is None
-        ]
-        yield from (here / name for name in names if rules.reason(here / name) is None)
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in UNWANTED]
+        yield from (here / name for name in names if not name.startswith(".") and rules.reason(here / name) is None)

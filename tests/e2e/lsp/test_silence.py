@@ -101,6 +101,18 @@ async def test_what_would_hardly_be_accepted_is_shown_to_those_only_who_asked_fo
     assert await editor.suggest(cursor)
 
 
+async def test_what_was_asked_for_is_typed_through_however_unlikely(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect({"min_confidence": 0.5})
+    engine.answers.append(Answer(result("left", probability=0.2)))
+    cursor = editor.open("value = compute(<|>)\n")
+    await editor.is_ready()
+    assert await editor.suggest(cursor, kind=INVOKED)
+    editor.type("l", cursor, version=2)
+    (item,) = await editor.suggest(replace_character(cursor, 1))
+    assert item.insert_text == "eft"
+    assert len(engine.calls) == 1
+
+
 async def test_a_deletion_silences_its_own_place_only(connect: Connect, engine: ScriptedEngine) -> None:
     editor = await connect()
     editor.open("value = compute(x\nother = \n")

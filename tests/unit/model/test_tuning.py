@@ -22,6 +22,7 @@ from lacuna_model.training.canvases import read_examples
 from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, initialized, nano_config
 from lacuna_model.training.state import STATE_FILE
 from lacuna_model.training.tuning import Outcome, Watch, tune
+from lacuna_model.training.tuning_card import CARD_FILE, TITLE
 from lacuna_model.training.tuning_files import MIN_FILES, collect, split
 from lacuna_model.training.tuning_run import opened, remembered
 from lacuna_model.training.tuning_tasks import ELSEWHERE, CanvasTask, Figure, Progress, resolve
@@ -86,7 +87,7 @@ def quietly(_: str) -> nullcontext[Progress]:
 
 def run(start: Path, output: Path, task: CanvasTask, watch: Watch = quietly, num_passes: float = NUM_PASSES) -> Outcome:
     with opened(output) as directory:
-        return tune(start, output, directory, task, num_passes=num_passes, device="cpu", watch=watch)
+        return tune(start, output, directory, task, source="here", num_passes=num_passes, device="cpu", watch=watch)
 
 
 def interrupted(after: int) -> Watch:
@@ -138,6 +139,7 @@ def test_a_checkpoint_that_is_there_has_to_be_surpassed_too(
 ) -> None:
     output = tmp_path / "tuned"
     shutil.copytree(start, output)
+    (output / CARD_FILE).write_text(TITLE)
     (output / "notes.txt").write_text("the user's")
     weights = (output / WEIGHTS_FILE).read_bytes()
     outcome = run(start, output, scripted(task, 3, 6, new), num_passes=1)
@@ -222,7 +224,7 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_what_is_no_checkpoint_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("x = 1\n")
-    for output, message in ((tmp_path, "neither empty nor a checkpoint"), (tmp_path / "code.py", "is a file")):
+    for output, message in ((tmp_path, "neither empty nor a tuned checkpoint"), (tmp_path / "code.py", "is a file")):
         with pytest.raises(InputError, match=message), opened(output):
             pass
     assert [each.name for each in tmp_path.iterdir()] == ["code.py"]
@@ -252,6 +254,22 @@ def test_no_near_copy_of_a_held_out_file_is_learned_from() -> None:
     assert len(found.training) + len(found.held_out) == 40
     texts = {each.text.removesuffix("# changed\n") for each in found.held_out}
     assert not texts & {each.text.removesuffix("# changed\n") for each in found.training}
+
+
+def test_copies_leave_enough_to_learn_from() -> None:
+    copies = [
+        Document(documents(1)[0].text + f"# {number}\n", "python", "own", f"c{number}.py") for number in range(60)
+    ]
+    found = split([*documents(12), *copies])
+    assert (len(found.training), len(found.held_out)) == (10, 2)
+
+
+def test_a_run_goes_on_with_the_same_material_only(start: Path, task: CanvasTask, tmp_path: Path) -> None:
+    output = tmp_path / "tuned"
+    with pytest.raises(KeyboardInterrupt):
+        run(start, output, task, watch=interrupted(1))
+    with opened(output) as directory, pytest.raises(InputError, match="begun with other options"):
+        tune(start, output, directory, task, source="there", num_passes=NUM_PASSES, device="cpu", watch=quietly)
 
 
 def test_too_few_files_are_told() -> None:
