@@ -3,7 +3,8 @@
 A small denoiser knows how a gap begins long before it knows how long the gap is. Where slots are accepted in the order
 of their certainty, the surplus ones agree on their deletes first, and the text is cut short before it was thought of.
 Here a pass decides the leftmost undecided slot of every row, its frontier, and what follows as far as that is certain.
-The other slots still show the model how much room there is, and the given text what has to come out.
+The next slots show the model that there is room, and the given text behind the gap what has to come out. With a draft
+in the canvas all of it is seen and read, for its tokens are doubted.
 """
 
 import math

@@ -77,7 +77,7 @@ class Calibration:
     Attributes:
         fills: tells a fill's probability from its `FEATURES`.
         tokens: tells a token's probability from its `TOKEN_FEATURES`; never falls where the confidence rises.
-        threshold: least probability of the fills to be shown unasked; chosen for a precision on held-out files.
+        threshold: what a setting such as `min_confidence` should be, by a precision on held-out files.
         fitted_on: what the figures come from, for people.
 
     Raises:
@@ -195,4 +195,7 @@ def _numbers(document: JsonObject, key: str) -> tuple[float, ...]:
     values = document.get(key)
     if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
         raise ConfigError(f"{document.path}: '{key}' must be a list of numbers.")
-    return tuple(map(float, values))
+    try:
+        return tuple(map(float, values))
+    except OverflowError as error:
+        raise ConfigError(f"{document.path}: '{key}' holds a number that is too large.") from error

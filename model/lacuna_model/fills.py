@@ -1,11 +1,13 @@
 """From slots and tokens to text."""
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
+from lacuna_model.calibration import LEAST_PROBABILITY
 from lacuna_model.canvas import Canvas
 from lacuna_model.denoising import State
 from lacuna_model.result import Fill, Slot, Token
@@ -53,7 +55,12 @@ def slots_of(
 
 
 def fill_of(
-    gaps: Sequence[Sequence[Piece]], following: Sequence[str], score: float, max_lines: int | None, tokenizer: Tokenizer
+    gaps: Sequence[Sequence[Piece]],
+    following: Sequence[str],
+    score: float,
+    max_lines: int | None,
+    tokenizer: Tokenizer,
+    log_following: float | None = None,
 ) -> Fill:
     """Reads a candidate.
 
@@ -63,6 +70,7 @@ def fill_of(
         score: of the candidate.
         max_lines: cut each gap's text after so many lines.
         tokenizer: decodes.
+        log_following: of the whole candidate, see `Fill`. Where it is cut, the token that ends the line tells.
     """
     texts = []
     tokens = []
@@ -70,10 +78,14 @@ def fill_of(
         ids = [token for token, _ in pieces]
         whole = decode(ids, tokenizer)
         text = cut_lines(whole, max_lines, behind)
-        num_tokens = len(ids) if text == whole else _num_tokens(ids, text, tokenizer)
+        num_tokens = len(ids)
+        if text != whole:
+            num_tokens = _num_tokens(ids, text, tokenizer)
+            _, sureness = pieces[num_tokens - 1 if text.endswith("\n") else min(num_tokens, len(pieces) - 1)]
+            log_following = None if log_following is None else math.log(max(sureness, LEAST_PROBABILITY))
         texts.append(text)
         tokens.append(tuple(Token(decode([token], tokenizer), sureness) for token, sureness in pieces[:num_tokens]))
-    return Fill(tuple(texts), tuple(tokens), score)
+    return Fill(tuple(texts), tuple(tokens), score, log_following=log_following)
 
 
 def decode(tokens: Sequence[int], tokenizer: Tokenizer) -> str:

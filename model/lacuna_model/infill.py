@@ -23,6 +23,7 @@ from lacuna_model.gap_constraints import GapConstraints, Language, Languages
 from lacuna_model.healing import cut_word, fill_without, with_word, without
 from lacuna_model.layout import Layout, lay_out
 from lacuna_model.prefix_cache import Prefix, PrefixCache
+from lacuna_model.quantization.precision import Precision
 from lacuna_model.ranking import Candidates, EncoderJudge, MeanConfidence, Ranking
 from lacuna_model.request import InfillOptions, InfillRequest
 from lacuna_model.result import DenoisingStep, Fill, InfillResult
@@ -103,6 +104,7 @@ class Infiller:
         device: str = "auto",
         dtype: torch.dtype | None = None,
         progress: Progress | None = None,
+        precision: Precision | None = None,
     ) -> "Infiller":
         """Loads a checkpoint.
 
@@ -111,6 +113,7 @@ class Infiller:
             device: see `choose_device`.
             dtype: of the weights; None: see `choose_dtype`.
             progress: told how much has been read.
+            precision: quantises most weights as they are read; None: only if the checkpoint is quantised.
 
         Raises:
             DeviceError: there is no such device.
@@ -121,7 +124,7 @@ class Infiller:
         place = choose_device(device)
         if dtype is None:
             dtype = choose_dtype(place)
-        denoiser = load_denoiser(directory, place, dtype, progress)
+        denoiser = load_denoiser(directory, place, dtype, progress, precision)
         tokenizer = Tokenizer.load(directory)
         if tokenizer.num_text_ids > denoiser.config.vocab_size:
             raise CheckpointMismatchError(
@@ -372,6 +375,6 @@ class Infiller:
             gaps = [tally.committed + first, *others]
             if not languages.accept([self._bytes(gap) for gap in gaps]):
                 continue  # the best one is whole, this one would go on in a further canvas
-            fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer)
-            fills.setdefault(fill.texts, replace(fill, log_following=log_following))
+            fill = fill_of(gaps, request.segments[1:], score, options.max_lines, self.tokenizer, log_following)
+            fills.setdefault(fill.texts, fill)
         return list(fills.values())[: options.max_fills]

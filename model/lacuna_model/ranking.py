@@ -28,7 +28,7 @@ class Candidates:
         draws: for fresh noise.
         prefix: the text before the canvas.
         canvas: one candidate a row, all slots decided.
-        confidence: probability of every token in the last denoising pass, (B, L) float32.
+        confidence: probability of every token in the pass that decided it or the last one, (B, L) float32.
         score: log-probability of each under the denoiser, (B,) float32; all zero where it was not counted.
         num_suffix_tokens: given tokens behind the last gap of each row, at least one, (B,) int64.
         first_bytes: first byte of every token's text, -1 for special ones, (V,) int64.

@@ -12,8 +12,8 @@ class Token:
 
     Attributes:
         text: the token decoded alone, for display.
-        confidence: how likely it is right, given what stands before it, 0 to 1: its probability in the last denoising
-            pass, calibrated if the checkpoint tells how.
+        confidence: how likely it is right, given what stands before it, 0 to 1: its probability in the denoising pass
+            that decided it, or in the last one where a draft is gone on with; calibrated if the checkpoint tells how.
     """
 
     text: str
@@ -31,8 +31,8 @@ class Fill:
         valid: whether the text keeps its syntax with this fill; None where nobody asked or can tell.
         log_following: log-probability in nats, read from left to right, that the text behind the last gap begins with
             the byte it begins with; None where nobody looked.
-        probability: that the fill would be accepted as it stands, 0 to 1; 0 if it was cut or continued to keep the
-            syntax; None where the checkpoint cannot tell.
+        probability: that the fill would be accepted as it stands, 0 to 1; 0 if it was corrected to keep the syntax;
+            None where the checkpoint cannot tell.
     """
 
     texts: tuple[str, ...]

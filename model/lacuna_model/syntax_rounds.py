@@ -104,7 +104,7 @@ class _Rounds:
         self.results.append(result)
         self.num_broken_before = len(self.broken)
         shorter: list[Fill] = []
-        for fill in result.fills:
+        for fill in result.fills if len(self.results) == 1 else map(_unjudged, result.fills):
             fault = self.check.fault(fill.texts)
             if fault is None:
                 self.valid.append(replace(fill, valid=True))
@@ -250,7 +250,7 @@ def _cut(fill: Fill, gap: int, text: str) -> Fill:
         tokens=(*fill.tokens[:gap], fill.tokens[gap][:num_tokens], *fill.tokens[gap + 1 :]),
         score=fill.score,
         valid=True,
-        probability=None if fill.probability is None else 0.0,
+        probability=_unjudged(fill).probability,
     )
 
 
@@ -258,11 +258,15 @@ def _continued(fill: Fill, gap: int, end: str) -> Fill:
     """A fill with one gap's text continued by what nobody predicted."""
     added = (Token(end, 0.0),) if end else ()
     return replace(
-        fill,
+        _unjudged(fill),
         texts=(*fill.texts[:gap], fill.texts[gap] + end, *fill.texts[gap + 1 :]),
         tokens=(*fill.tokens[:gap], fill.tokens[gap] + added, *fill.tokens[gap + 1 :]),
-        probability=None if fill.probability is None else 0.0,
     )
+
+
+def _unjudged(fill: Fill) -> Fill:
+    """A fill whose text was corrected: what could be told of it held for what the denoiser wrote by itself."""
+    return replace(fill, log_following=None, probability=None if fill.probability is None else 0.0)
 
 
 def _starts(fill: Fill, gap: int) -> list[int]:

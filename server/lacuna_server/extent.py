@@ -86,7 +86,7 @@ def _end_of_block(fill: str, first: int, line_at_cursor: str, opened: int | None
         if limit is None:
             limit = width - 1
         if not line.strip():
-            return start - 1
+            return max(0, start - 1)
         if width > limit or (inside_statement and width == limit and _CONTINUES.match(line)):
             continue
         closing = _CLOSING.match(part) if opened == width else None
