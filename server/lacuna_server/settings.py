@@ -103,7 +103,7 @@ class Settings:
     automatic: bool = True
     completion: bool = False
     length: Wanted = "auto"
-    min_confidence: float = 0.35
+    min_confidence: float = 0.25
     delay_ms: float = 75.0
     deadline_ms: float = 2000.0
     secret_files: tuple[str, ...] = SECRET_PATTERNS

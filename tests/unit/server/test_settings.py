@@ -54,7 +54,7 @@ def test_settings_are_read(documents: list[Any], settings: Settings) -> None:
         ({"delay_ms": -1}, "lacuna.delay_ms must not be negative; it stays at 75.0."),
         ({"delay_ms": float("nan")}, "lacuna.delay_ms must be a number; it stays at 75.0."),
         ({"deadline_ms": 10**400}, "lacuna.deadline_ms must be a number; it stays at 2000.0."),
-        ({"min_confidence": 2}, "lacuna.min_confidence must lie between 0 and 1; it stays at 0.35."),
+        ({"min_confidence": 2}, "lacuna.min_confidence must lie between 0 and 1; it stays at 0.25."),
         ({"length": "long"}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": 0}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
         ({"length": []}, "lacuna.length must be auto, line, block, or a number of lines; it stays at 'auto'."),
