@@ -29,7 +29,7 @@ class Patterns:
         name = "/".join(parts)
         for pattern in reversed(self._patterns):
             if is_directory or not pattern.only_directories:
-                match = pattern.regex.match(name)
+                match = pattern.regex.search(name)
                 if match is not None and match.groupdict().get(_BEHIND) is None:
                     return pattern.excludes
         return None

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lacuna_server.extent import TOKENS_OF_BLOCK, TOKENS_OF_LINE, Extent, Wanted, choose_extent, stop
@@ -104,6 +104,7 @@ def test_a_block_asked_for_elsewhere_ends_before_the_next_statement(text: str, f
     check(text, "block", fill, expected)
 
 
+@example("  ", "", "", "python", "block")
 @given(code, code, code, st.sampled_from(["python", "javascript", "rust", "text"]), st.sampled_from(["block", 1, 3]))
 def test_a_stopped_fill_is_the_beginning_of_the_fill(
     fill: str, prefix: str, suffix: str, language: str, wanted: Wanted

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lacuna_server.ignore import SECRET_PATTERNS, IgnoreRules
@@ -288,6 +288,7 @@ patterns = st.lists(pattern, max_size=4).map("\n".join)
 
 
 @needs_git
+@example("", "", "**/*/**")
 @given(patterns, patterns, patterns)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_git_agrees(tmp_path: Path, top: str, nested: str, excludes: str) -> None:
