@@ -5,10 +5,20 @@ for hours although it holds no more than at the start.
 """
 
 import ctypes
+import os
 from collections.abc import Callable
+
+NUM_COMPILED_PRODUCTS = 64
+"""Matrix products that oneDNN keeps compiled, one for each shape; by default it keeps 1,024, which are never all used
+again and take hundreds of megabytes."""
 
 FILLS_BETWEEN_TRIMS = 32
 """A trim takes milliseconds."""
+
+
+def keep_few_products() -> None:
+    """Bounds what oneDNN keeps, unless the user has; to be called before the first product."""
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(NUM_COMPILED_PRODUCTS))
 
 
 class Trimming:

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from lacuna_server.engine.memory import Trimming
+from lacuna_server.engine.memory import Trimming, keep_few_products
 from lacuna_server.engine.protocol import FillCall, FillOut, ResultEvent, StepEvent, TokenOut, WarmCall
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.errors import is_lack_of_memory
@@ -91,6 +91,7 @@ class Worker:
         try:
             from lacuna_model.infill import Infiller  # takes a second: torch
 
+            keep_few_products()
             infiller = Infiller.load(self._checkpoint, device=self._device, progress=self._report)
         except LacunaError as error:
             self._fail(str(error))
