@@ -222,7 +222,9 @@ class Infiller:
             denoising = Denoising(self.denoiser, sampler, prefix.key_values, self._banned, draws, constraints)
             if width:
                 denoising = self._with_beams(denoising, width, word, tally)
-            denoised = yield from denoising.run(canvas, self._limits(tally, width or len(num_slots), cancelled))
+            denoised = yield from denoising.run(
+                canvas, self._limits(tally, width is not None or len(num_slots) > 1, cancelled)
+            )
             tally.denoise_seconds += time.perf_counter() - began
             tally.num_steps += denoised.num_steps
             tally.stop_reason = denoised.stop_reason
@@ -339,13 +341,13 @@ class Infiller:
             return lengths
         return sorted({min(fitting, key=lambda each: abs(each - length)) for length in lengths}, reverse=True)
 
-    def _limits(self, tally: Tally, num_rows: int, cancelled: Callable[[], bool]) -> Limits:
+    def _limits(self, tally: Tally, is_ranked: bool, cancelled: Callable[[], bool]) -> Limits:
         options = tally.request.options
         most = self.generation.num_denoising_steps
         return Limits(
             num_steps=most if options.max_forwards is None else max(1, options.max_forwards - tally.num_steps),
             deadline=None if options.deadline_ms is None else tally.started + options.deadline_ms / 1000,
-            num_reserved_forwards=self.ranking.num_forwards if num_rows > 1 else 0,
+            num_reserved_forwards=self.ranking.num_forwards if is_ranked else 0,
             cancelled=cancelled,
         )
 

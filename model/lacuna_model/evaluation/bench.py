@@ -1,9 +1,7 @@
 """How long a fill takes, beside the reference implementation and left-to-right decoding, in one and the same run."""
 
 import argparse
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -15,6 +13,7 @@ from rich.console import Console
 
 from lacuna_model.config import GenerationConfig
 from lacuna_model.errors import InputError
+from lacuna_model.evaluation.device_rates import peak_memory
 from lacuna_model.evaluation.references import LeftToRight, ReferenceGenerate, acceptable_to_reference
 from lacuna_model.evaluation.report import Progress, render_table
 from lacuna_model.infill import Infiller
@@ -154,7 +153,7 @@ def run_benchmark(
     }
     for trial in trials.values():
         trial()
-    peak_memory_mb = _peak_memory_mb(infiller.denoiser.device)
+    peak_memory_mb = peak_memory(infiller.denoiser.device) / 1e6
     num_steps = subject.warm().num_steps
     own = Measurement("reference, warm prefix", _reference_terms(infiller, infiller.generation))
     level = Measurement("reference, as many steps", "the same, stopped after as many steps as our fill took")
@@ -296,13 +295,6 @@ def _compare(row: Measurement, base: Measurement) -> Measurement:
 
 def _ratio(value: float | None, base: float | None) -> float | None:
     return value / base if value is not None and base else None
-
-
-def _peak_memory_mb(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6  # bytes there, kilobytes elsewhere
 
 
 def _number(value: float | None, digits: int) -> str:

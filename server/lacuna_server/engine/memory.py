@@ -1,6 +1,6 @@
-"""Gives memory back that the C library keeps although nobody uses it.
+"""Keeps libraries from holding memory that nobody uses.
 
-A fill allocates and frees tensors of ever other sizes. glibc keeps what is freed in pieces, so an engine would grow
+A fill makes tensors of ever other sizes. oneDNN compiles products for each of them, and glibc keeps what is freed in pieces, so an engine would grow
 for hours although it holds no more than at the start.
 """
 

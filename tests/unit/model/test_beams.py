@@ -1,9 +1,10 @@
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 import torch
+from denoising_loops import exhaust
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -80,15 +81,6 @@ def beams(
 def run(loop: BeamDenoising, row: Row, num_steps: int = 64) -> tuple[list[State], Denoised]:
     steps = loop.run(Canvas.of_rows([row], 0, CPU), Limits(num_steps, None, 0, lambda: False))
     return exhaust(steps)
-
-
-def exhaust(steps: Generator[State, None, Denoised]) -> tuple[list[State], Denoised]:
-    states = []
-    while True:
-        try:
-            states.append(next(steps))
-        except StopIteration as stop:
-            return states, stop.value
 
 
 def rows_of(denoised: Denoised) -> list[list[int]]:

@@ -1,9 +1,10 @@
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import chain
 
 import pytest
 import torch
+from denoising_loops import exhaust
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -11,7 +12,7 @@ from torch import Tensor
 from lacuna_model.canvas import CLAMPED, PADDING, Canvas
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.constraints.token_classes import IMPOSSIBLE
-from lacuna_model.denoising import Denoised, Denoising, Limits, State
+from lacuna_model.denoising import Denoising, Limits
 from lacuna_model.sampling.acceptance import Acceptance, ConfidenceThreshold, EntropyBound
 from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.noise import noise_of
@@ -69,15 +70,6 @@ def denoising(
 
 def limits(num_steps: int) -> Limits:
     return Limits(num_steps, None, 0, lambda: False)
-
-
-def exhaust(steps: Generator[State, None, Denoised]) -> tuple[list[State], Denoised]:
-    states = []
-    while True:
-        try:
-            states.append(next(steps))
-        except StopIteration as stop:
-            return states, stop.value
 
 
 @st.composite
