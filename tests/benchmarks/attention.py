@@ -7,7 +7,7 @@ All figures of a line come from alternating calls.
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -22,7 +22,7 @@ HEADS, KV_HEADS, HEAD_SIZE, CANVAS = 4, 2, 64, 36
 REPETITIONS = 60
 
 
-def seconds(calls: list[Callable[[], object]]) -> list[float]:
+def seconds(calls: Sequence[Callable[[], object]]) -> list[float]:
     """The median time of each call."""
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(REPETITIONS):

@@ -1,7 +1,7 @@
 """Keeps libraries from holding memory that nobody uses.
 
-A fill makes tensors of ever other sizes. oneDNN compiles products for each of them, and glibc keeps what is freed in pieces, so an engine would grow
-for hours although it holds no more than at the start.
+A fill makes tensors of ever other sizes. oneDNN compiles products for each of them, and glibc keeps what is freed in
+pieces, so an engine would grow for hours although it holds no more than at the start.
 """
 
 import ctypes
