@@ -24,7 +24,8 @@ class State:
     Attributes:
         canvas: what the next step will read.
         whole: the text so far with a guess in every undecided slot, (B, L) int64.
-        confidence: probability of each token of `whole` in the last pass, (B, L) float32.
+        confidence: probability of each token of `whole`, (B, L) float32: in the last pass or, under constraints, in the
+            last that had a choice.
         is_open: slots that nothing was accepted for yet, (B, L) bool.
         drafted: slots whose first token came with the canvas, (B, L) bool.
         beliefs: soft embeddings of the last prediction at the slots, (B, L, D); None before the first step.
@@ -213,12 +214,13 @@ class Denoising:
         is_same = ((whole == state.whole) | ~editable).all(1)
         num_stable_steps = torch.where(is_same & (state.num_stable_steps >= 0), state.num_stable_steps + 1, 0)
         mean_entropy = (prediction.entropy * undecided).sum(1) / undecided.sum(1).clamp(min=1)
+        is_judged = undecided if self.constraints is not None else running  # constraints leave decided slots no choice
         beliefs = hidden.new_zeros(hidden.shape).index_copy(0, rows, self.denoiser.beliefs(tempered.to(hidden.dtype)))
         after = replace(
             state,
             canvas=canvas,
             whole=whole,
-            confidence=torch.where(running, prediction.probability_of(whole), state.confidence),
+            confidence=torch.where(is_judged, prediction.probability_of(whole), state.confidence),
             is_open=still_undecided & ~accepted & running,
             beliefs=beliefs.view(*canvas.ids.shape, -1),
             num_stable_steps=num_stable_steps,

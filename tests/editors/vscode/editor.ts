@@ -24,6 +24,9 @@ const BROWSER = [
 /** How long a test waits for what it is about, milliseconds. */
 export const PATIENCE = 30_000;
 
+/** How long a list may take to be shown before it is asked for again, milliseconds. */
+const LIST_PATIENCE = 5_000;
+
 /** How long it waits for the model, which is loaded once. */
 export const LOADING_PATIENCE = 180_000;
 
@@ -122,12 +125,21 @@ export class Editor {
     await this.page.keyboard.type(text, { delay });
   }
 
-  /** Runs a command by its title. */
+  /** Runs a command by its title. A list that a window closes while it starts is opened again, as a person would. */
   async command(title: string): Promise<void> {
     await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' }); // that of the command before
-    await this.page.keyboard.press('F1');
-    await this.page.locator('.quick-input-widget input').fill(`>${title}`);
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label^="${title}"]`);
+    const input = this.page.locator('.quick-input-widget input');
+    const row = this.page.locator(`.quick-input-list .monaco-list-row.focused[aria-label^="${title}"]`);
+    await until(async () => {
+      await this.page.keyboard.press('F1');
+      return input
+        .fill(`>${title}`, { timeout: LIST_PATIENCE })
+        .then(() => row.waitFor({ timeout: LIST_PATIENCE }))
+        .then(
+          () => true,
+          () => false,
+        );
+    });
     await this.page.keyboard.press('Enter');
   }
 
@@ -178,6 +190,11 @@ export class Editor {
   /** Waits for a message, in a notification or in the status bar. */
   async says(message: string, timeout = PATIENCE): Promise<void> {
     await this.page.waitForSelector(`:is(.notification-toast, .statusbar-item):has-text("${message}")`, { timeout });
+  }
+
+  /** Waits until something in the text is marked as uncertain. */
+  async isMarked(): Promise<void> {
+    await this.page.waitForSelector('.view-overlays [class*="TextEditorDecorationType"]');
   }
 
   /** Closes all files and pages, and the side bar. */

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { until, type Editor } from './editor.ts';
 import { isIdle, numAsked } from './engine.ts';
 
+const TOKEN = /^[a-z]{3}-[0-9]{2}-[A-Z]{3}-[0-9]{3}$/;
 const SCHEMA = {
   type: 'object',
   properties: {
@@ -50,7 +51,7 @@ export function fillTests(of: () => Editor): void {
 
   test('what is uncertain in an accepted suggestion is marked and regenerated alone', async () => {
     const editor = of();
-    const schema = { properties: { token: { type: 'string', pattern: '^[0-9a-f]{24}$' } } }; // nobody can be sure of it
+    const schema = { properties: { token: { type: 'string', pattern: TOKEN.source } } }; // nobody can be sure of it
     await writeFile(join(editor.place.project, 'token.schema.json'), JSON.stringify(schema));
     await editor.open('token.json', '{\n  "$schema": "./token.schema.json",\n  "token":<|>\n}\n');
     await editor.type(' ');
@@ -58,11 +59,12 @@ export function fillTests(of: () => Editor): void {
     await editor.page.keyboard.press('Tab');
     await editor.noGhost();
     const { token } = JSON.parse(await editor.saved('token.json')) as { token: string };
-    assert.match(token, /^[0-9a-f]{24}$/);
+    assert.match(token, TOKEN);
+    await editor.isMarked();
     await isIdle(editor.place);
     const before = await numAsked(editor.place);
     await editor.command('Lacuna: Regenerate Uncertain Spans');
-    await until(async () => (await numAsked(editor.place)) === before + 1);
+    await until(async () => (await numAsked(editor.place)) > before);
     await isIdle(editor.place);
     assert.match(
       await editor.saved('token.json'),

@@ -89,6 +89,16 @@ def test_both_sides_count(infiller: Infiller, before: str, after: str) -> None:
         assert re.fullmatch(pattern, before + text + after)
 
 
+def test_a_decided_token_stays_as_unsure_as_it_was(infiller: Infiller) -> None:
+    if infiller.denoiser.config.noise == "uniform":
+        pytest.skip("every step decides every slot anew")
+    request = InfillRequest(("x = ", "\n"), "python", constraints=(Regex("[0-9]{8};"),))
+    (fill,) = infiller.infill(request).fills
+    *digits, end = fill.tokens[0]
+    assert all(0 < digit.confidence < 0.995 for digit in digits)
+    assert end.confidence == pytest.approx(1)
+
+
 @pytest.mark.parametrize("num_slots", [40, 90])
 def test_texts_longer_than_a_canvas_go_on_in_further_ones(infiller: Infiller, num_slots: int) -> None:
     assert num_slots > infiller.denoiser.config.canvas_length
