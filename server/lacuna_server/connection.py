@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 5.0
 """After which an engine given by its address, that did not answer, may be asked again."""
 
+STATUS_SECONDS = 1.0
+"""For which a person who asks how the engine is waits for its answer."""
+
 logger = logging.getLogger(__name__)
 
 _REASON_OF_REFUSAL: dict[RefusalKind, Reason] = {
@@ -133,6 +136,14 @@ class Connection:
             return
         with suppress(EngineError):
             await self._client.tell_reasons(call)
+
+    async def ask_status(self) -> Status | None:
+        """How the engine is; if it does not answer at once, how it was."""
+        if self._client is not None:
+            with suppress(EngineError, TimeoutError):
+                async with asyncio.timeout(STATUS_SECONDS):
+                    self.status = await self._client.status()
+        return self.status
 
     def _refused(self, error: EngineRefusedError) -> Reason:
         if error.kind in ("loading", "failed"):  # it is another engine than the one that was ready

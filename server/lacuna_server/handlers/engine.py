@@ -4,12 +4,12 @@ from lacuna_server.messages import EmptyAnswers, Report
 from lacuna_server.session import Session
 
 
-def status(session: Session) -> Report:
+async def status(session: Session) -> Report:
     """Tells how everything is."""
     counts = session.reasons.most_common()
     return Report(
         session.connection.condition,
-        session.connection.status,
+        await session.connection.ask_status(),
         tuple(session.empty_answers),
         tuple(EmptyAnswers(reason.value, reason.description, count) for reason, count in counts),
         session.problems,

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -236,6 +237,15 @@ async def test_an_explicit_request_that_brings_nothing_says_why(connect: Connect
     assert report["reasons"] == [why | {"count": 1}]
     assert editor.conditions[-1].items() >= ({"state": "ready", "uri": URI} | why).items()
     assert report["engine"]["state"] == "ready"
+
+
+async def test_the_report_asks_the_engine_anew(connect: Connect, engine: ScriptedEngine) -> None:
+    editor = await connect()
+    await editor.is_ready()
+    engine.status = replace(engine.status, num_fills=7)
+    assert (await editor.ask("status"))["engine"]["numFills"] == 7
+    engine.die()
+    assert (await editor.ask("status"))["engine"]["numFills"] == 7
 
 
 async def test_feedback_is_counted(connect: Connect) -> None:
