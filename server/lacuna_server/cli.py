@@ -1,16 +1,11 @@
-"""The command `lacuna`: its sub-commands, and the one place where errors become a line and an exit code."""
+"""The command `lacuna`, and the one place where errors become a line and an exit code."""
 
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from lacuna_server import __version__
 from lacuna_server.errors import UserError, is_lack_of_memory
 from lacuna_server.positions import protect_standard_input
 
@@ -20,52 +15,6 @@ MISTAKE = 2
 
 NUM_DETAILS = 3
 """Details of an error that are shown, of a checkpoint's wrong tensors for example."""
-
-COMMANDS = {
-    "fill": "fill",
-    "snippet": "snippet",
-    "serve": "serve",
-    "status": "status",
-    "stop": "stop",
-    "engine": "engine",
-    "doctor": "doctor",
-    "eval": "evaluate",
-    "bench": "bench",
-    "train": "train",
-    "tune": "tune",
-}
-"""What a command is called, and its function in the module of `commands` that has the same name."""
-
-PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-"""For `train`, which has commands of its own."""
-
-
-def _app(named: str) -> typer.Typer:
-    """The command that was named, without loading the others, for editors wait for it; all of them otherwise."""
-    app = typer.Typer(pretty_exceptions_enable=False, rich_markup_mode=None)
-    for name in [named] if named in COMMANDS else COMMANDS:
-        function = COMMANDS[name]
-        run = getattr(import_module(f"lacuna_server.commands.{function}"), function)
-        app.command(name, context_settings=PASSED_ON if name == "train" else None)(run)
-    app.callback(invoke_without_command=True)(_lacuna)
-    return app
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        print(f"lacuna {__version__}")
-        raise typer.Exit
-
-
-def _lacuna(
-    context: typer.Context,
-    show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Fill gaps in source files with a diffusion language model, on this machine."""
-    if context.invoked_subcommand is None:
-        print(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a character must not stop us
     try:
-        result = _app(given[0] if given else "")(given, prog_name="lacuna", standalone_mode=False)
+        result = _run(given)
         sys.stdout.flush()
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the last flush, at exit, is quiet too
@@ -96,6 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"lacuna: {message}", file=sys.stderr)
         return MISTAKE
     return result if isinstance(result, int) else 0
+
+
+def _run(arguments: Sequence[str]) -> object:
+    """Runs a command. An editor waits for `serve`, and to read other command lines takes an eighth of that time."""
+    if arguments == ["serve"]:
+        from lacuna_server.serving import serve
+
+        serve(None)
+        return None
+    from lacuna_server.command_line import run
+
+    return run(arguments)
 
 
 def _replace_closed_outputs() -> None:
@@ -110,8 +71,6 @@ def _explain(error: Exception) -> str | None:
     from lacuna_model.errors import LacunaError
 
     match error:
-        case typer.TyperException():
-            return error.format_message()
         case UserError() | LacunaError():
             return _in_one_line(str(error))
         case _ if is_lack_of_memory(error):

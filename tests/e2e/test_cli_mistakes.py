@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lacuna_server import cli
+from lacuna_server import cli, command_line
 
 Lacuna = Callable[..., "CompletedProcess[bytes]"]
 
@@ -113,7 +113,7 @@ def test_lack_of_memory(
             raise error
         torch.empty(2**62, dtype=torch.uint8)
 
-    monkeypatch.setattr(cli, "_app", lambda named: run_out_of_memory)
+    monkeypatch.setattr(command_line, "run", run_out_of_memory)
     assert cli.main(["fill", "x.py:1:1"]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from lacuna_server.cli import COMMANDS, main
+from lacuna_server.cli import main
+from lacuna_server.command_line import COMMANDS
 
 SCRIPT = Path(sys.executable).parent / "lacuna"
 Lacuna = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 HEAVY = "import sys; from lacuna_server.cli import main; code = main({arguments}); print(*sys.modules); sys.exit(code)"
+
+SERVING = """
+import atexit, os, sys
+from lacuna_server.cli import main
+atexit.register(lambda: print(*sys.modules, file=sys.stderr))
+os._exit = sys.exit
+main(["serve"])
+"""
 
 
 @pytest.mark.parametrize(
@@ -39,6 +48,13 @@ def test_a_command_loads_no_other() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {module for module in done.stdout.splitlines()[-1].split() if module.startswith("lacuna_server.commands.")}
     assert loaded == {"lacuna_server.commands.serve"}
+
+
+def test_an_editor_does_not_wait_for_the_command_line_to_be_read() -> None:
+    done = subprocess.run([sys.executable, "-c", SERVING], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    modules = done.stderr.decode().splitlines()[-1].split()
+    assert "pygls.lsp.server" in modules
+    assert not {"typer", "pydantic", "httpx"} & set(modules)
 
 
 def test_version(lacuna: Lacuna) -> None:
