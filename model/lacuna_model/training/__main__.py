@@ -36,6 +36,7 @@ class Stage(StrEnum):
     NEXT_TOKEN = "next-token"
     MANY_GAPS = "many-gaps"
     DENOISING = "denoising"
+    BEAMS = "beams"
 
 
 class Noise(StrEnum):
@@ -59,7 +60,10 @@ Corpus = Annotated[Path, typer.Option(help="Directory that `corpus` wrote.")]
 Vocabulary = Annotated[Path, typer.Option(help="Directory with tokenizer.json.")]
 Start = Annotated[Path | None, typer.Option(help="Run whose weights this one starts from.")]
 StageOption = Annotated[
-    Stage, typer.Option(help="The causal mode alone; long canvases full of gaps; or canvases as fills have them.")
+    Stage,
+    typer.Option(
+        help="The causal mode alone; long canvases full of gaps; canvases as fills have them; or as beams see them."
+    ),
 ]
 Steps = Annotated[int, typer.Option(help="Steps in all.")]
 Cooldown = Annotated[int, typer.Option(help="Steps at the end over which the learning rate falls to zero.")]
@@ -198,6 +202,8 @@ def _of_stage(stage: Stage, recipe: Recipe) -> Recipe:
             num_tokens=192, num_canvases=1, canvas_length=320, num_gaps=32, max_surplus=3, num_characters=1500
         )
         return replace(recipe, shape=shape)
+    if stage is Stage.BEAMS:
+        return replace(recipe, shape=WindowShape(num_canvases=16, canvas_length=32, max_slots=20, beams=0.75))
     return recipe
 
 

@@ -16,7 +16,7 @@ from lacuna_model.config import DenoiserConfig
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.rows import read_rows
 from lacuna_model.tokenizer import Tokenizer
-from lacuna_model.training.examples import Order, Role, Window
+from lacuna_model.training.examples import ANY, Order, Role, Window
 
 SUFFIXES = (".jsonl", ".jsonl.gz")
 
@@ -84,4 +84,4 @@ class CanvasDataset(Dataset[Window]):
         tokens[: len(example.prefix)] = example.prefix
         canvases[0, :length] = example.canvas
         roles[0, :length] = np.where(example.is_given, Role.GIVEN, Role.MIDDLE)
-        return Window(tokens, canvases, roles, np.array([len(example.prefix)]))
+        return Window(tokens, canvases, roles, np.array([len(example.prefix)]), np.array([ANY]))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from lacuna_model.beams import MAX_OPEN_SLOTS, MAX_SUFFIX_TOKENS
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.tokenizer import Tokenizer
@@ -44,6 +45,8 @@ class WindowShape:
         num_gaps: gaps of a canvas, as far as they fit; more give more targets for the same computation.
         max_slots: most slots of a gap.
         max_surplus: most slots of a gap beyond its text.
+        beams: share of canvases with one gap that show what a pass of beams sees: the text up to the slot to be decided
+            next, the open slots it may look at, and the head of the suffix.
         num_characters: characters of text a window is made from.
     """
 
@@ -53,6 +56,7 @@ class WindowShape:
     num_gaps: int = 1
     max_slots: int = 48
     max_surplus: int = 48
+    beams: float = 0.0
     num_characters: int = 1900
 
 
@@ -64,28 +68,38 @@ class Batch(NamedTuple):
         canvases: what the canvases should become, (B * K, L) int64.
         roles: `Role` of every position, (B * K, L) int64.
         starts: tokens of its window that each canvas may see, (B * K,) int64.
+        num_shown: how many tokens of the middle are to be seen, the first ones; `ANY` where the noise decides,
+            (B * K,) int64.
     """
 
     tokens: Tensor
     canvases: Tensor
     roles: Tensor
     starts: Tensor
+    num_shown: Tensor
 
 
 class Window(NamedTuple):
-    """One row of a batch, before it is stacked: tokens (T,), canvases and roles (K, L), starts (K,)."""
+    """One row of a batch, before it is stacked: tokens (T,), canvases and roles (K, L), starts and num_shown (K,)."""
 
     tokens: IntArray
     canvases: IntArray
     roles: IntArray
     starts: IntArray
+    num_shown: IntArray
+
+
+ANY = -1
+"""How many tokens of a middle are shown where the noise decides that."""
 
 
 @dataclass
 class _Builder:
-    """A canvas in the making."""
+    """A canvas in the making, that follows the first `start` tokens of its window; `num_shown` is that of a batch."""
 
     length: int
+    start: int
+    num_shown: int = ANY
     ids: list[int] = field(default_factory=list)
     roles: list[int] = field(default_factory=list)
 
@@ -173,20 +187,26 @@ class WindowDataset(Dataset[Window]):
             np.full((shape.num_canvases, shape.canvas_length), self.config.pad_token_id),
             np.full((shape.num_canvases, shape.canvas_length), int(Role.GIVEN)),
             np.ones(shape.num_canvases, np.int64),
+            np.full(shape.num_canvases, ANY),
         )
         head = tokens[: shape.num_tokens]
         window.tokens[: len(head)] = head
         usable = [index for index, (start, _) in enumerate(gaps) if start <= shape.num_tokens]
-        for row, index in enumerate(random.permutation(usable)[: shape.num_canvases]):
-            canvas = self._canvas(tokens, gaps[index : index + shape.num_gaps], random)
+        repeated = itertools.cycle(random.permutation(usable).tolist())
+        for row, index in enumerate(itertools.islice(repeated, shape.num_canvases)):
+            if shape.num_gaps == 1 and random.random() < shape.beams:
+                canvas = self._as_beams_see_it(tokens, gaps[index], random)
+            else:
+                canvas = self._canvas(tokens, gaps[index : index + shape.num_gaps], random)
             window.canvases[row, : len(canvas.ids)] = canvas.ids
             window.roles[row, : len(canvas.ids)] = canvas.roles
-            window.starts[row] = gaps[index][0]
+            window.starts[row] = canvas.start
+            window.num_shown[row] = canvas.num_shown
         return window
 
     def _canvas(self, tokens: list[int], gaps: list[tuple[int, int]], random: np.random.Generator) -> _Builder:
-        canvas = _Builder(self.shape.canvas_length)
         end = gaps[0][0]
+        canvas = _Builder(self.shape.canvas_length, end)
         for gap in gaps:
             canvas.add(tokens[end : gap[0]], Role.GIVEN)
             self._add_gap(canvas, tokens[gap[0] : gap[1]], random)
@@ -203,6 +223,23 @@ class WindowDataset(Dataset[Window]):
         if random.random() < 0.2:
             suffix = suffix[: int(random.integers(4, self.shape.canvas_length))]
         canvas.add(suffix, Role.GIVEN)
+        return canvas
+
+    def _as_beams_see_it(self, tokens: list[int], gap: tuple[int, int], random: np.random.Generator) -> _Builder:
+        """A canvas whose next slot may be any of the gap's, or the one behind its text."""
+        start, end = gap
+        most_shown = self.shape.canvas_length - MAX_OPEN_SLOTS - MAX_SUFFIX_TOKENS
+        next_slot = min(int(random.integers(start, end + 1)), self.shape.num_tokens)
+        start = max(start, next_slot - most_shown)  # what is decided may as well stand ahead of the canvas
+        canvas = _Builder(self.shape.canvas_length, start, next_slot - start)
+        ahead = tokens[next_slot:end][:MAX_OPEN_SLOTS]
+        canvas.add([*tokens[start:next_slot], *ahead], Role.MIDDLE)
+        num_surplus = MAX_OPEN_SLOTS - len(ahead)
+        if num_surplus and self.config.delete_token_id is not None:
+            canvas.add([self.config.delete_token_id], Role.END)
+            canvas.add([self.config.delete_token_id] * (num_surplus - 1), Role.SURPLUS)
+        num_suffix = MAX_SUFFIX_TOKENS if random.random() < 0.8 else int(random.integers(4, MAX_SUFFIX_TOKENS))
+        canvas.add(tokens[end : end + num_suffix], Role.GIVEN)
         return canvas
 
     def _add_gap(self, canvas: _Builder, middle: list[int], random: np.random.Generator) -> None:
@@ -232,6 +269,7 @@ def collate(windows: Sequence[Window]) -> Batch:
         torch.from_numpy(np.concatenate([window.canvases for window in windows])),
         torch.from_numpy(np.concatenate([window.roles for window in windows])),
         torch.from_numpy(np.concatenate([window.starts for window in windows])),
+        torch.from_numpy(np.concatenate([window.num_shown for window in windows])),
     )
 
 

@@ -3,7 +3,8 @@
 A noise level t is drawn for each canvas, or for each of its gaps, and every slot of a gap's text is masked with
 probability t, as in masked and uniform-state discrete diffusion (Austin et al., 2021; Sahoo et al., 2024). Slots
 behind the text's end are masked always: the sampler drops them the moment it commits a delete, so no canvas it makes
-ever shows one. A share of the canvases is masked as beams make them: the text up to some token is there, the rest not.
+ever shows one. A share of the canvases is masked as beams make them: the text up to some token is there, the rest not;
+so are those whose batch says how much is there.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader kn
 from torch import Tensor
 
 from lacuna_model.config import NoiseKind
-from lacuna_model.training.examples import Batch, Role
+from lacuna_model.training.examples import ANY, Batch, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,10 @@ def add_noise(
     level = torch.where(is_even, levels(shape[0], 1), level_of_gap)
     is_middle = batch.roles == Role.MIDDLE
     is_surplus = (batch.roles == Role.END) | (batch.roles == Role.SURPLUS)
+    is_given_order = batch.num_shown[:, None] != ANY  # (B * K, 1)
     num_shown = (uniform(shape[0], 1) * (is_middle.sum(1, keepdim=True) + 1)).floor()
-    is_ordered = uniform(shape[0], 1) < noising.left_to_right  # (B * K, 1)
+    num_shown = torch.where(is_given_order, batch.num_shown[:, None], num_shown)
+    is_ordered = (uniform(shape[0], 1) < noising.left_to_right) | is_given_order
     is_hidden = torch.where(is_ordered, is_middle.cumsum(1) > num_shown, uniform(*shape) < level)
     masked = is_surplus | (is_middle & is_hidden)
     random_ids = torch.randint(vocab_size, shape, generator=generator, device=device)

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import lacuna_model
+from lacuna_model.beams import MAX_OPEN_SLOTS, MAX_SUFFIX_TOKENS
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.tokenizer import Tokenizer
-from lacuna_model.training.examples import Batch, Role, WindowDataset, WindowShape, batches
+from lacuna_model.training.examples import ANY, Batch, Role, WindowDataset, WindowShape, batches
 from lacuna_model.training.noising import Noising, add_noise
 from lacuna_model.training.recipe import nano_config
 from lacuna_model.training.spans import SpanMixture
@@ -110,6 +111,32 @@ def test_canvases_in_order_show_the_first_slots_and_weigh_the_next_one(dataset: 
     assert {int(n) for n in shown.sum(1)} >= set(range(6))
 
 
+def test_canvases_are_as_a_pass_of_beams_sees_them() -> None:
+    shape = WindowShape(num_tokens=96, num_canvases=6, canvas_length=32, num_characters=400, beams=1.0)
+    documents = [Document(text=SOURCE, language="python", package="torch", path="_utils.py")]
+    dataset = WindowDataset(documents, WORDS, CONFIG, shape, SpanMixture(), seed=3)
+    batch = next(batches(dataset, 30, 0, num_workers=0))
+    noising = Noising(revision=0.0, visible_weight=0.0)
+    noisy = add_noise(batch, noising, MASK, CONFIG.vocab_size, torch.Generator().manual_seed(1))
+    ends = 0
+    for row, (ids, roles, start, num_shown) in enumerate(
+        zip(batch.canvases, batch.roles, batch.starts.tolist(), batch.num_shown.tolist(), strict=True)
+    ):
+        num_slots = int((roles != Role.GIVEN).sum())
+        assert num_slots == num_shown + MAX_OPEN_SLOTS
+        assert noisy.ids[row, :num_slots].eq(MASK).tolist() == [False] * num_shown + [True] * MAX_OPEN_SLOTS
+        assert int(noisy.weights[row].argmax()) == num_shown and noisy.weights[row, num_shown] == 1
+        suffix = [token for token in ids[num_slots:].tolist() if token != CONFIG.pad_token_id]
+        assert len(suffix) <= MAX_SUFFIX_TOKENS
+        is_ended = bool((roles == Role.END).any())
+        if is_ended or not suffix:
+            ends += 1
+            kept = [token for token in ids.tolist() if token not in (DELETE, CONFIG.pad_token_id)]
+            assert WORDS.decode([*batch.tokens[row // 6, :start].tolist(), *kept]) in SOURCE
+    assert ends > 20
+    assert {int(n) for n in batch.num_shown} == set(range(32 - MAX_OPEN_SLOTS - MAX_SUFFIX_TOKENS + 1))
+
+
 def test_a_canvas_of_many_gaps_still_stands_in_the_document() -> None:
     shape = WindowShape(num_tokens=96, num_canvases=1, canvas_length=160, num_gaps=12, max_surplus=2)
     documents = [Document(text=SOURCE, language="python", package="torch", path="_utils.py")]
@@ -132,7 +159,8 @@ def test_a_canvas_of_many_gaps_still_stands_in_the_document() -> None:
 def test_gaps_of_one_canvas_have_levels_of_their_own_in_half_of_the_canvases() -> None:
     roles = torch.tensor([Role.MIDDLE] * 20 + [Role.GIVEN] + [Role.MIDDLE] * 20).repeat(400, 1)
     canvases = torch.full_like(roles, 99)
-    batch = Batch(torch.full((400, 2), 99), canvases, roles, torch.ones(400, dtype=torch.int64))
+    ones = torch.ones(400, dtype=torch.int64)
+    batch = Batch(torch.full((400, 2), 99), canvases, roles, ones, ANY * ones)
     noisy = add_noise(batch, Noising(revision=0.0, full=0.0), MASK, CONFIG.vocab_size, torch.Generator().manual_seed(0))
     masked = (noisy.ids != batch.canvases).float()
     differs = (masked[:, :20].mean(1) - masked[:, 21:].mean(1)).abs() > 0.3
