@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lacuna_model.canvas import Canvas
-from lacuna_model.constraints.automaton import NOWHERE, BoolArray, TokenAutomaton
+from lacuna_model.constraints.automaton import NOWHERE, UNREACHED, BoolArray, IntArray, TokenAutomaton
 from lacuna_model.constraints.beginnings import Beginnings
 from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.constraints.kinds import Constraint
@@ -26,11 +26,13 @@ class Language:
         automaton: reads the whole value.
         start: its state at the gap's beginning.
         ends: states at which the gap may end, (S,) bool.
+        num_ahead: the fewest tokens from each state to an end; `UNREACHED` where none leads, (S,) int64.
     """
 
     automaton: TokenAutomaton
     start: int
     ends: BoolArray
+    num_ahead: IntArray
 
     @classmethod
     def of(cls, constraint: Constraint, language: str, builder: AutomatonBuilder) -> "Language":
@@ -50,11 +52,12 @@ class Language:
         if start == NOWHERE:
             raise ConstraintError(f"Nothing that the format allows begins with {before!r}.")
         ends = automaton.accepting_before(after.encode())
-        if automaton.distances(ends)[start] > automaton.num_states:
+        num_ahead = automaton.distances(ends)
+        if num_ahead[start] == UNREACHED:
             sides = [f"begins with {before!r}"] * bool(before) + [f"ends with {after!r}"] * bool(after)
             known = " and ".join(sides) or "can be written by this model"
             raise ConstraintError(f"Nothing that the format allows {known}.")
-        return cls(automaton, start, ends)
+        return cls(automaton, start, ends, num_ahead)
 
     @classmethod
     def beginning(cls, word: bytes, then: "Language | None", beginnings: Beginnings) -> "Language":
@@ -62,7 +65,8 @@ class Language:
         automaton, start = (beginnings.anything, 0) if then is None else (then.automaton, then.start)
         ends = beginnings.anything.accepting if then is None else then.ends
         begun = beginnings.before(word, automaton, start)
-        return cls(begun, begun.start, np.append(ends, np.zeros(len(word), bool)))
+        ends = np.append(ends, np.zeros(len(word), bool))
+        return cls(begun, begun.start, ends, begun.distances(ends))
 
     def accepts(self, text: bytes) -> bool:
         """Whether a text may stand in the gap."""
@@ -92,10 +96,7 @@ class Languages:
     @property
     def num_tokens(self) -> list[int]:
         """The fewest tokens that each gap may hold."""
-        return [
-            0 if language is None else int(language.automaton.distances(language.ends)[language.start])
-            for language in self.of_gap
-        ]
+        return [0 if language is None else int(language.num_ahead[language.start]) for language in self.of_gap]
 
     def accept(self, texts: Sequence[bytes]) -> bool:
         """Whether texts may stand in the slots of the gaps."""
@@ -120,8 +121,8 @@ class Languages:
         automaton = language.automaton
         start = automaton.read(committed, language.start)
         assert start != NOWHERE, "what was committed obeys"
-        goes_on = automaton.distances(language.ends) <= num_left
-        return Programme(automaton, start, language.ends, goes_on & (num_left > 0), self.deletes)
+        goes_on = (language.num_ahead <= num_left) & (num_left > 0)
+        return Programme(automaton, start, language.ends, goes_on, self.deletes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

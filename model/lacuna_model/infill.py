@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from lacuna_model.chaining import Steps, group_gaps, run_chain
 from lacuna_model.checkpoint import Progress, load_denoiser
 from lacuna_model.config import GenerationConfig
 from lacuna_model.constraints.beginnings import Beginnings
-from lacuna_model.constraints.building import AutomatonBuilder
+from lacuna_model.constraints.building import MAX_IN_MEMORY, AutomatonBuilder
 from lacuna_model.denoising import Denoising, Limits, State
 from lacuna_model.device import choose_device, choose_dtype
 from lacuna_model.errors import CheckpointMismatchError, ConstraintError
@@ -92,6 +93,9 @@ class Infiller:
         first_bytes = [token[0] if token else -1 for token in vocabulary]
         self._first_bytes = torch.tensor(first_bytes, dtype=torch.int64, device=denoiser.device)
         self._automata = AutomatonBuilder(vocabulary)
+        self._language_of = lru_cache(MAX_IN_MEMORY)(
+            lambda constraint, language: Language.of(constraint, language, self._automata)
+        )
         self._beginnings = Beginnings(vocabulary)
         textless = {*tokenizer.special_ids, *range(tokenizer.num_text_ids, config.vocab_size), config.mask_token_id}
         banned = sorted(token for token in textless - {None, config.delete_token_id} if token < config.vocab_size)
@@ -259,7 +263,7 @@ class Infiller:
     def languages(self, request: InfillRequest, word: str = "") -> Languages:
         """What the gaps of a request may hold, the first one also a word at its beginning."""
         languages = [
-            None if constraint is None else Language.of(constraint, request.language, self._automata)
+            None if constraint is None else self._language_of(constraint, request.language)
             for constraint in request.constraints or (None,) * request.num_gaps
         ]
         begun = Language.beginning(word.encode(), languages[0], self._beginnings) if word else None

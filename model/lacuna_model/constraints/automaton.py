@@ -9,6 +9,9 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 NOWHERE = -1
+UNREACHED = 1 << 40
+"""More steps than any automaton has states, or any gap slots."""
+
 NUM_BYTES = 256
 
 
@@ -79,18 +82,34 @@ class TokenAutomaton:
         return np.asarray((states != NOWHERE) & self.accepting[states])
 
     def distances(self, ends: BoolArray) -> IntArray:
-        """The fewest tokens from each state to one of `ends`, (S,) bool; more than there are states where none leads.
+        """The fewest tokens from each state to one of `ends`, (S,) bool; `UNREACHED` where none leads, (S,) int64."""
+        return depths(self.edges[:, 1], self.edges[:, 0], ends)
 
-        Returns:
-            (S,) int64.
-        """
-        distance = np.where(ends, 0, self.num_states + 1)
-        while True:
-            nearer = distance.copy()
-            np.minimum.at(nearer, self.edges[:, 0], distance[self.edges[:, 1]] + 1)
-            if (nearer == distance).all():
-                return distance
-            distance = nearer
+
+def depths(sources: IntArray, targets: IntArray, firsts: BoolArray) -> IntArray:
+    """In how many steps each state is reached from one of some first states: a breadth-first search.
+
+    Args:
+        sources: state that each step leaves, (E,) int64.
+        targets: state that it enters, (E,) int64.
+        firsts: (S,) bool.
+
+    Returns:
+        `UNREACHED` where a state never is, (S,) int64.
+    """
+    order = np.argsort(sources, kind="stable")
+    ordered = targets[order]
+    begins = np.searchsorted(sources[order], np.arange(len(firsts) + 1))
+    found = np.where(firsts, 0, UNREACHED)
+    latest, depth = np.flatnonzero(firsts), 0
+    while len(latest):
+        depth += 1
+        num_steps = begins[latest + 1] - begins[latest]
+        offsets = np.arange(num_steps.sum()) - np.repeat(num_steps.cumsum() - num_steps, num_steps)
+        reached = ordered[np.repeat(begins[latest], num_steps) + offsets]
+        latest = np.unique(reached[found[reached] == UNREACHED])
+        found[latest] = depth
+    return found
 
 
 def _grouped(sources: IntArray, tokens: IntArray, targets: IntArray, vocab_size: int) -> tuple[IntArray, IntArray]:

@@ -17,6 +17,7 @@ from lacuna_model.constraints.token_steps import token_steps
 END = 0
 """The byte that ends a text while an automaton is made; no text has it."""
 
+MAX_STATES = 50_000
 MAX_STEPS = 10_000_000
 MAX_MEMORY_BYTES = 6 << 30
 
@@ -42,7 +43,7 @@ def automaton_of(pattern: str, tokens: Sequence[bytes]) -> TokenAutomaton:
 
     Raises:
         ValueError: it is none.
-        OverflowError: it has too many steps.
+        OverflowError: it has too many states or steps.
     """
     each_byte: dict[str | bytes, list[int]] = {bytes([byte]): [byte] for byte in range(NUM_BYTES)}
     if _closes_too_much(pattern):
@@ -54,6 +55,8 @@ def automaton_of(pattern: str, tokens: Sequence[bytes]) -> TokenAutomaton:
     for state in finals:
         edges.pop(state, None)
     read = ByteAutomaton.of_edges(start, ends, edges).minimal()
+    if len(read.accepting) > MAX_STATES:
+        raise OverflowError
     steps = token_steps(read.next_of_byte, tokens, MAX_STEPS)
     return TokenAutomaton.of_steps(read.start, read.accepting, read.next_of_byte, steps, len(tokens))
 

@@ -20,14 +20,14 @@ class ClassSets:
 
     Attributes:
         set_of_transition: (T,) int64.
-        members: the classes of all sets, one set after the other, (M,) int64.
-        firsts: where a set begins among them, (U,) int64.
+        members: the classes of all sets, one set after the other and rising in each, (M,) int64.
+        begins: where a set begins among them, and at last M, (U + 1,) int64.
         has_class: which classes a set has, (U, C) float32, zero or one.
     """
 
     set_of_transition: IntArray
     members: IntArray
-    firsts: IntArray
+    begins: IntArray
     has_class: LogitArray
 
     @classmethod
@@ -41,29 +41,30 @@ class ClassSets:
         known: dict[bytes, int] = {}
         each = np.split(classes, firsts[1:]) if len(firsts) else []
         set_of_transition = np.array([known.setdefault(members.tobytes(), len(known)) for members in each], np.int64)
-        sets = [np.frombuffer(members, np.int64) for members in known]
+        sets = [np.sort(np.frombuffer(members, np.int64)) for members in known]
         has_class = np.zeros((len(sets), int(classes.max(initial=-1)) + 1), np.float32)
         for number, members in enumerate(sets):
             has_class[number, members] = 1.0
         return cls(
             set_of_transition=set_of_transition,
             members=np.concatenate([np.empty(0, np.int64), *sets]),
-            firsts=np.cumsum([0, *map(len, sets)], dtype=np.int64)[:-1],
+            begins=np.cumsum([0, *map(len, sets)], dtype=np.int64),
             has_class=has_class,
         )
 
     @property
     def num_sets(self) -> int:
         """U."""
-        return len(self.firsts)
+        return len(self.begins) - 1
 
     def classes_of(self, transition: int) -> IntArray:
         """The classes that make a transition, rising."""
-        return np.flatnonzero(self.has_class[self.set_of_transition[transition]])
+        number = self.set_of_transition[transition]
+        return self.members[self.begins[number] : self.begins[number + 1]]
 
     def best(self, of_class: LogitArray) -> FloatArray:
         """The greatest figure of the classes, (N, C), in each set, (N, U)."""
-        return np.maximum.reduceat(of_class.take(self.members, 1), self.firsts, 1).astype(np.float64)
+        return np.maximum.reduceat(of_class.take(self.members, 1), self.begins[:-1], 1).astype(np.float64)
 
     def sums(self, of_class: LogitArray) -> FloatArray:
         """The sums of figures of the classes, (N, C), in each set, (N, U)."""

@@ -7,7 +7,7 @@ in the text: at the end of what precedes the gap, and at the head of what follow
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from lacuna_model.errors import ConstraintError
 _ANCHORED = re.compile(r"(?:\^(?![*+?{]))?((?:\\.|[^\\])*?)\$?", re.DOTALL)
 
 
-class Constraint(Protocol):
+class Constraint(Hashable, Protocol):
     """What `before`, the fill and `after` together have to be."""
 
     @property

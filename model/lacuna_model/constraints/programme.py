@@ -3,8 +3,8 @@
 Without a constraint a denoising step gives every slot a distribution of its own. Under one, what counts is their
 product over all token strings that the automaton reads from its start to an accepting state. Sum-product gives the
 marginals of that distribution, max-product (Viterbi) its most probable string, as in Suresh et al., "DINGO: Constrained
-Inference for Diffusion LLMs" (2025), which has the latter. The sums are taken relative to the best way on from each
-state, so none vanishes, however improbable all texts of the language are.
+Inference for Diffusion LLMs" (2025), which has the latter. None of the sums vanishes, however improbable all texts of
+the language are (`scaled_sums.py`).
 
 A delete counts as no token, and behind one there are only deletes: so texts may be shorter than their gap.
 """
@@ -14,16 +14,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lacuna_model.constraints.automaton import NOWHERE, BoolArray, IntArray, TokenAutomaton
+from lacuna_model.constraints.automaton import NOWHERE, UNREACHED, BoolArray, IntArray, TokenAutomaton, depths
 from lacuna_model.constraints.class_sets import ClassSets
+from lacuna_model.constraints.scaled_sums import ScaledSums
 from lacuna_model.constraints.token_classes import Draw, FloatArray, LogitArray, TokenClasses
+
+NAT = 1 << 30
+"""Scores are whole numbers, 2 ** -30 nats each: they add up exactly, and numpy finds their maxima faster."""
+
+NO_WAY = -(1 << 50)
+"""Score of what leads to no end: far below all others, and its sum over thousands of slots fits into 64 bits."""
 
 
 class Programme:
     """A language between two sides, for one gap.
 
     States and classes are numbered by how many tokens it takes to get there, and the start is 0: at a slot, what can be
-    reached is the beginning of each array.
+    reached is the beginning of each array. Behind all others come the states that no token leaves.
 
     Attributes:
         ends: states at which the slots may end, (S,) bool.
@@ -52,19 +59,21 @@ class Programme:
             edges = np.concatenate((edges, np.stack(np.broadcast_arrays(quits, over, delete), axis=1)))
             class_of_token = np.where(np.arange(len(class_of_token)) == deletes, delete, class_of_token)
             stops = np.append(stops, True)
-        depths = _depths(edges[:, 0], edges[:, 1], np.arange(len(stops)) == start)
-        is_useful = (depths < len(stops)) & (_depths(edges[:, 1], edges[:, 0], stops) < len(stops))
+        num_before = depths(edges[:, 0], edges[:, 1], np.arange(len(stops)) == start)
+        is_useful = (num_before < UNREACHED) & (depths(edges[:, 1], edges[:, 0], stops) < UNREACHED)
         edges = edges[is_useful[edges[:, 0]] & is_useful[edges[:, 1]]]
-        order = np.argsort(depths, kind="stable")  # of the states
+        is_last = np.bincount(edges[:, 0], minlength=len(stops)) == 0
+        order = np.lexsort((num_before, is_last))  # of the states
         edges[:, :2] = np.argsort(order)[edges[:, :2]]
         edges = edges[np.lexsort(edges.T[::-1])]
         pairs, firsts = np.unique(edges[:, :2], axis=0, return_index=True)
         kept, first_edges, classes = np.unique(edges[:, 2], return_index=True, return_inverse=True)  # (C,), (C,), (E,)
         nearest = np.argsort(first_edges)
         self.ends, self.sources, self.targets = stops[order], pairs[:, 0], pairs[:, 1]
-        self._states, self._firsts_of_state = np.unique(self.sources, return_index=True)
-        self._depths_of_sources = depths[order][self.sources]
-        self._depths_of_classes = depths[order][edges[first_edges[nearest], 0]]
+        _, self._begins, self._fan_outs = np.unique(self.sources, return_index=True, return_counts=True)
+        self._begin_of_state = np.searchsorted(self.sources, np.arange(len(stops) + 1)).tolist()
+        self._depths_of_sources = num_before[order][self.sources]
+        self._depths_of_classes = num_before[order][edges[first_edges[nearest], 0]]
         self._sets = ClassSets.of(np.argsort(nearest)[classes], firsts)
         self._classes = TokenClasses.of(class_of_token, kept[nearest])
 
@@ -94,78 +103,80 @@ class Programme:
             return None  # the language has no text but the empty one
         num_classes = np.searchsorted(self._depths_of_classes, np.arange(len(logits)), side="right")
         reading = self._classes.read(logits, given, num_classes)
+        best, sums = self._sets.best(reading.best), self._sets.sums(reading.sums)  # (N, U)
+        reaches = self._reaches(len(logits))
+        ways = self._look_ahead(best, sums, reaches)
+        if ways is None:
+            return None
+        path = self._path(ways, draw)
+        flow = self._flow(ways.odds, reaches)  # (N, U)
         with np.errstate(divide="ignore"):
-            best, sums = self._sets.best(reading.best), self._sets.sums(reading.sums)  # (N, U)
-            reaches = self._reaches(len(logits))
-            ways = self._look_ahead(best, np.log(sums), reaches)
-            if not np.isfinite(ways.ahead[0, 0]):
-                return None
-            flow = self._flow(ways, reaches)  # (N, U)
             common = np.log(self._sets.per_class(np.divide(flow, sums, out=flow, where=sums > 0)))  # (N, C)
-        path = self._path(ways, best, draw)
         of_class = reading.best if draw is None else reading.sums
-        tokens = [
-            self._token(logits[slot], of_class[slot], transition, draw) if given[slot] == NOWHERE else given[slot]
-            for slot, transition in enumerate(path)
-        ]
-        self._classes.spread(logits, given, reading.peaks, common)
-        return np.array(tokens)
+        tokens = given.copy()
 
-    def _look_ahead(self, best: FloatArray, log_sums: FloatArray, reaches: Sequence[tuple[int, int]]) -> "_Ways":
-        """Goes through the slots from the last to the first, with figures of each set of classes, (N, U)."""
-        num_slots = len(best)
-        ahead = np.full((num_slots + 1, len(self.ends)), -np.inf)
-        ahead[-1, self.ends] = 0.0
-        sums = np.zeros_like(ahead)
-        sums[-1, self.ends] = 1.0
-        weights = np.empty((num_slots, len(self.sources)))
-        floor = np.full(len(self.ends), np.inf)
-        for slot in reversed(range(num_slots)):
+        def choose(slot: int) -> None:
+            tokens[slot] = self._token(logits[slot], of_class[slot], path[slot], draw)
+
+        self._classes.spread(logits, given, reading.bases, common, choose)
+        return tokens
+
+    def _look_ahead(self, best: FloatArray, sums: FloatArray, reaches: Sequence[tuple[int, int]]) -> "_Ways | None":
+        """Goes through the slots from the last to the first.
+
+        Args:
+            best: the greatest logit of a set of classes, (N, U).
+            sums: the sum of the exponentials of its logits, (N, U).
+            reaches: see `_reaches`.
+
+        Returns:
+            None where no way leads to an end.
+        """
+        scores = np.maximum(best * NAT, NO_WAY).astype(np.int64)
+        best_ways = np.empty((len(best) + 1, len(self.ends)), np.int64)
+        best_ways[:] = NO_WAY
+        best_ways[-1, self.ends] = 0
+        all_ways = ScaledSums(self.ends, sums)
+        odds = np.empty((len(best), len(self.sources)))
+        for slot in reversed(range(len(best))):
             reach, num_states = reaches[slot]
             targets, sets = self.targets[:reach], self._sets.set_of_transition[:reach]
-            states, firsts = self._states[:num_states], self._firsts_of_state[:num_states]
-            further = ahead[slot + 1].take(targets)
-            here = np.maximum.reduceat(best[slot].take(sets) + further, firsts)
-            ahead[slot, states] = here
-            floor[states] = np.where(np.isfinite(here), here, np.inf)  # of a state without a way on nothing is left
-            relative = log_sums[slot].take(sets) + further - floor.take(self.sources[:reach])
-            weight = np.exp(relative, out=weights[slot, :reach])
-            through = np.add.reduceat(weight * sums[slot + 1].take(targets), firsts)
-            sums[slot, states] = through / (through.max() or 1.0)
-        return _Ways(ahead, weights, sums)
+            begins, fan_outs = self._begins[:num_states], self._fan_outs[:num_states]
+            score = scores[slot].take(sets)
+            score += best_ways[slot + 1].take(targets)
+            np.maximum.reduceat(score, begins, out=best_ways[slot, :num_states])
+            weights = np.multiply(sums[slot].take(sets), all_ways.values.take(targets), out=odds[slot, :reach])
+            all_ways.add(slot, weights, targets, begins, fan_outs)
+        return _Ways(scores, best_ways, odds) if all_ways.values[0] else None
 
-    def _flow(self, ways: "_Ways", reaches: Sequence[tuple[int, int]]) -> FloatArray:
+    def _flow(self, odds: FloatArray, reaches: Sequence[tuple[int, int]]) -> FloatArray:
         """The probability that the token of a slot makes a transition by one of a set of classes, (N, U)."""
-        flow = np.zeros((len(ways.weights), self._sets.num_sets))
+        flow = np.zeros((len(odds), self._sets.num_sets))
         here = np.zeros(len(self.ends))
         here[0] = 1.0
-        for slot, (weight, (reach, _)) in enumerate(zip(ways.weights, reaches, strict=True)):
-            targets = self.targets[:reach]
-            through = here.take(self.sources[:reach]) * weight[:reach]
-            here = np.bincount(targets, through, len(self.ends)).astype(np.float64)
-            here /= here.max()
-            through *= ways.sums[slot + 1].take(targets)
-            through /= through.sum()
-            flow[slot] = np.bincount(self._sets.set_of_transition[:reach], through, self._sets.num_sets)
+        for slot, (reach, num_states) in enumerate(reaches):
+            through = here[:num_states].repeat(self._fan_outs[:num_states])
+            through *= odds[slot, :reach]
+            here = np.zeros(len(self.ends))
+            np.add.at(here, self.targets[:reach], through)
+            np.add.at(flow[slot], self._sets.set_of_transition[:reach], through)
         return flow
 
     def _reaches(self, num_slots: int) -> list[tuple[int, int]]:
         """How many transitions can be made at each slot, and how many states they leave."""
         reach = np.searchsorted(self._depths_of_sources, np.arange(num_slots), side="right")
-        return list(zip(reach.tolist(), np.searchsorted(self._firsts_of_state, reach).tolist(), strict=True))
+        return list(zip(reach.tolist(), np.searchsorted(self._begins, reach).tolist(), strict=True))
 
-    def _path(self, ways: "_Ways", best: FloatArray, draw: Draw | None) -> list[int]:
+    def _path(self, ways: "_Ways", draw: Draw | None) -> list[int]:
         """The transitions of the most probable text, or of one drawn from the joint distribution."""
         path, state = [], 0
-        for slot in range(len(best)):
-            on = slice(*np.searchsorted(self.sources, (state, state + 1)).tolist())
+        for slot, odds in enumerate(ways.odds):
+            begin, end = self._begin_of_state[state : state + 2]
             if draw is None:
-                further = ways.ahead[slot + 1, self.targets[on]]
-                chosen = int((best[slot, self._sets.set_of_transition[on]] + further).argmax())
+                scores = ways.scores[slot].take(self._sets.set_of_transition[begin:end])
+                path.append(begin + int((scores + ways.best[slot + 1].take(self.targets[begin:end])).argmax()))
             else:
-                odds = ways.weights[slot, on] * ways.sums[slot + 1, self.targets[on]]
-                chosen = draw(odds / odds.sum())
-            path.append(on.start + chosen)
+                path.append(begin + draw(odds[begin:end]))
             state = int(self.targets[path[-1]])
         return path
 
@@ -190,23 +201,11 @@ class _Ways:
     """The ways on from each state.
 
     Attributes:
-        ahead: the log-probability of the best way from a state to an end, (N + 1, S).
-        weights: of each transition, relative to the best way on from its source, (N, T).
-        sums: over all ways from a state to an end, relative to the best one, up to a factor, (N + 1, S).
+        scores: how probable the best token of each set of classes is, (N, U) int64; see `NAT`.
+        best: how probable the best way from a state to an end is, (N + 1, S) int64.
+        odds: the probability of a transition where its source is left, over all ways to an end, (N, T).
     """
 
-    ahead: FloatArray
-    weights: FloatArray
-    sums: FloatArray
-
-
-def _depths(sources: IntArray, targets: IntArray, firsts: BoolArray) -> IntArray:
-    """In how many steps each state is reached from one of `firsts`, (S,) bool; S where it never is."""
-    depths = np.where(firsts, 0, len(firsts))
-    for depth in range(1, len(firsts)):
-        reached = targets[depths[sources] == depth - 1]
-        reached = reached[depths[reached] > depth]
-        if not len(reached):
-            break
-        depths[reached] = depth
-    return depths
+    scores: IntArray
+    best: IntArray
+    odds: FloatArray

@@ -10,11 +10,14 @@ from itertools import islice
 from lacuna_model.constraints.syntax_gaps import Fault, Span, fill_spans, join, nearest_fill
 from lacuna_model.constraints.syntax_grammars import parsers_of
 from lacuna_model.constraints.syntax_probes import brackets_between, python_probes
-from lacuna_model.constraints.syntax_regions import indentations_at, regions_around
+from lacuna_model.constraints.syntax_regions import indentations_at, part_around, regions_around
 from lacuna_model.constraints.syntax_trees import TreeJudge
 
 _NUM_PROBES_OF_WHOLE = 8
 """Simple fills that are tried in the whole text, whose parsing takes long; all are in its statements."""
+
+_MAX_CHARACTERS = 50_000
+"""Judged before the gaps, and as many behind them: the parser takes a second for a megabyte, and is asked often."""
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -23,14 +26,15 @@ class PythonJudge:
     """Judges fills of the gaps in one text.
 
     The parser stops at the first error. So where the text is broken elsewhere, fills are judged within the widest
-    statement around the gaps that some simple fill makes sound; where there is none, by tree-sitter.
+    statement around the gaps that some simple fill makes sound; where there is none, by tree-sitter. Of a long text
+    only the part around the gaps is looked at.
     """
 
     def __init__(self, segments: Sequence[str]) -> None:
         """Judges nothing yet; `segments` are the texts around the gaps."""
-        self._segments = tuple(segments)
+        self._segments = part_around(segments, _MAX_CHARACTERS)
         self._parser = parsers_of("python")[0]
-        self._trees = TreeJudge(segments, self._parser)
+        self._trees = TreeJudge(self._segments, self._parser)
 
     def fault(self, fills: Sequence[str]) -> Fault | None:
         """Where the fills bring an error into the text; None if they bring none."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _CONTINUATION = re.compile(r"(?:elif|else|except|finally|case)\b")
 _OPENING = "if x:\n"
+_TOP_LEVEL = re.compile(r"^(?:@.*\n)*(?!(?:elif|else|except|finally)\b)[^\W\d]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,21 @@ class Region:
     def replaced(self, segments: Sequence[str]) -> str:
         """The text with an empty statement in place of this region."""
         return f"{segments[0][: self.start]}pass\n{segments[-1][self.end :]}"
+
+
+def part_around(segments: Sequence[str], most: int) -> tuple[str, ...]:
+    """The text without what lies more than so many characters before and behind its gaps.
+
+    It is cut where statements at the top level seem to begin; where none do, it is not cut.
+    """
+    first, *between, last = segments
+    if len(first) > most:
+        starts = (match.start() for match in _TOP_LEVEL.finditer(first, len(first) - most))
+        first = first[next(starts, 0) :]
+    if len(last) > most:
+        ends = (match.start() for match in _TOP_LEVEL.finditer(last, 1, most))
+        last = last[: max(ends, default=len(last))]
+    return first, *between, last
 
 
 def regions_around(before: str, after: str) -> list[Region]:

@@ -124,7 +124,8 @@ def test_canvases_are_as_a_pass_of_beams_sees_them() -> None:
     ):
         num_slots = int((roles != Role.GIVEN).sum())
         assert num_slots == num_shown + MAX_OPEN_SLOTS
-        assert noisy.ids[row, :num_slots].eq(MASK).tolist() == [False] * num_shown + [True] * MAX_OPEN_SLOTS
+        is_masked = [token == MASK for token in noisy.ids[row, :num_slots].tolist()]
+        assert is_masked == [False] * num_shown + [True] * MAX_OPEN_SLOTS
         assert int(noisy.weights[row].argmax()) == num_shown and noisy.weights[row, num_shown] == 1
         suffix = [token for token in ids[num_slots:].tolist() if token != CONFIG.pad_token_id]
         assert len(suffix) <= MAX_SUFFIX_TOKENS

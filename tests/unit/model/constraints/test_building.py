@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lacuna_model.constraints import building
-from lacuna_model.constraints.automaton import NOWHERE
+from lacuna_model.constraints import build_process, building
+from lacuna_model.constraints.automaton import NOWHERE, UNREACHED, depths
 from lacuna_model.constraints.build_process import automaton_of, without_null
 from lacuna_model.constraints.building import AutomatonBuilder
 from lacuna_model.constraints.token_steps import token_steps
@@ -57,7 +57,7 @@ def test_tokens_lead_where_their_bytes_do(pattern: str, tokens: list[bytes]) -> 
         group = automaton.class_of_token[VOCABULARY.index(token)]
         targets = edges[(edges[:, 0] == state) & (edges[:, 2] == group), 1]
         expected = automaton.read(token, state)
-        if expected != NOWHERE and automaton.distances(automaton.accepting)[expected] <= automaton.num_states:
+        if expected != NOWHERE and automaton.distances(automaton.accepting)[expected] < UNREACHED:
             assert targets.tolist() == [expected]
             state = expected
         else:
@@ -154,6 +154,28 @@ def test_what_explodes_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(building, "MAX_SECONDS", 3.0)
     with pytest.raises(ConstraintError, match=re.escape("too large to prepare: ((a{300}){300}){300}.")):
         AutomatonBuilder(VOCABULARY, tmp_path).build("((a{300}){300}){300}")
+
+
+def test_there_may_not_be_too_many_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert automaton_of("a{6}", VOCABULARY).num_states == 7
+    monkeypatch.setattr(build_process, "MAX_STATES", 6)
+    with pytest.raises(OverflowError):
+        automaton_of("a{6}", VOCABULARY)
+
+
+@given(st.integers(1, 8), st.data())
+def test_depths_are_those_of_a_walk_in_all_directions(num_states: int, data: st.DataObject) -> None:
+    states = st.integers(0, num_states - 1)
+    steps = data.draw(st.lists(st.tuples(states, states), max_size=16))
+    firsts = data.draw(st.sets(states))
+    expected = dict.fromkeys(firsts, 0)
+    for depth in range(1, num_states):
+        for source, target in steps:
+            if expected.get(source) == depth - 1:
+                expected.setdefault(target, depth)
+    sources, targets = np.array(steps, np.int64).reshape(-1, 2).T
+    found = depths(sources, targets, np.isin(np.arange(num_states), list(firsts)))
+    assert found.tolist() == [expected.get(state, UNREACHED) for state in range(num_states)]
 
 
 def test_what_has_failed_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

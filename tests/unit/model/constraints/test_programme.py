@@ -149,6 +149,34 @@ def test_nothing_is_too_improbable() -> None:
     assert np.exp(logits).sum(1).tolist() == pytest.approx([1.0] * num_slots, abs=1e-4)
 
 
+@pytest.mark.parametrize("first", [0, 3])
+def test_the_ways_of_a_hopeless_state_still_count(first: int) -> None:
+    """Behind one token there is a single way on, behind the other the ways of 1,000 free slots: far more than floats
+    can hold."""
+    num_slots = 1000
+    maker = programme("1-*|a[^-]*", b"", b"", None)
+    assert maker is not None
+    given_tokens = np.full(num_slots, NOWHERE)
+    given_tokens[0] = first
+    logits = np.zeros((num_slots, len(VOCABULARY)), np.float32)
+    text = maker.solve(logits, given_tokens)
+    assert text is not None
+    assert text[0] == first
+    assert np.exp(logits).sum(1).tolist() == pytest.approx([1.0] * num_slots, abs=1e-4)
+
+
+@pytest.mark.parametrize("shift", [-1000.0, -50.0, 50.0, 1000.0])
+def test_a_slots_logits_may_lie_anywhere(shift: float) -> None:
+    logits = torch.randn(3, len(VOCABULARY), generator=torch.Generator().manual_seed(3)).numpy()
+    maker = programme("a*b?", b"", b"", DELETE)
+    assert maker is not None
+    shifted = logits + np.float32(shift)
+    undecided = np.full(3, NOWHERE)
+    assert maker.solve(shifted, undecided) is not None
+    assert maker.solve(logits, undecided) is not None
+    np.testing.assert_allclose(np.exp(shifted), np.exp(logits), atol=1e-4)
+
+
 def test_what_no_text_has_is_impossible() -> None:
     maker = programme("ab", b"", b"", None)
     assert maker is not None

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lacuna_model.constraints.syntax import Fault, SyntaxCheck, pieces_of
 from lacuna_model.constraints.syntax_grammars import LANGUAGES, parsers_of
 from lacuna_model.constraints.syntax_python import python_error
-from lacuna_model.constraints.syntax_regions import regions_around
+from lacuna_model.constraints.syntax_regions import part_around, regions_around
 
 MARKED = re.compile(r"<\||\|>")
 
@@ -313,6 +313,16 @@ def test_regions_hold_whole_statements() -> None:
     ]
     assert [region.is_nested for region in regions] == [False, True]
     assert regions[0].replaced((before, after)) == "import a\n\npass\ny = 2\n"
+
+
+def test_of_a_long_text_whole_statements_near_the_gaps_are_judged() -> None:
+    statement = "@a\n@b\ndef f():\n    g()\n\nif f():\n    h()\nelse:\n    g()\n\n"
+    before, after = f"{9 * statement}x = ", f" + 1\n{9 * statement}"
+    assert part_around((before, "between", after), len(after)) == (before, "between", after)
+    assert part_around((before, "between", after), 12) == ("x = ", "between", " + 1\n")
+    most = len(statement) + 12
+    assert part_around((before, after), most) == (f"{statement}x = ", f" + 1\n{statement}")
+    assert part_around(("    " * 9, "    " * 9), 9) == ("    " * 9, "    " * 9)
 
 
 def test_a_grammar_is_loaded_when_it_is_needed() -> None:
