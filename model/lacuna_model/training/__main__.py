@@ -24,7 +24,7 @@ from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, Recipe
 from lacuna_model.training.runs import Material, averaged, train
 from lacuna_model.training.vocabulary import train_tokenizer
 
-app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 EMBEDDED = Path(__file__).parents[1] / "weights" / "nano"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
