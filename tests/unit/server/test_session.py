@@ -129,7 +129,7 @@ async def test_requests_that_bring_nothing_are_counted_by_reason() -> None:
     server.protocol.client_capabilities = types.ClientCapabilities()
     for reason in [Reason.EMPTY] * MAX_EMPTY_ANSWERS + [Reason.DEADLINE]:
         server.session.note_nothing("x", reason)
-    told = server.protocol.converter.unstructure(status(server.session))
+    told = server.protocol.converter.unstructure(await status(server.session))
     assert told["reasons"] == [
         {"reason": "empty", "message": Reason.EMPTY.description, "count": MAX_EMPTY_ANSWERS},
         {"reason": "deadline", "message": Reason.DEADLINE.description, "count": 1},
