@@ -224,7 +224,7 @@ def _keeper(settings: EngineSettings, connection: Connection) -> "EngineKeeper":
     checkpoint = _path(settings.checkpoint)
     return EngineKeeper(
         Address.parse(settings.url) if settings.url else None,
-        EngineOptions(checkpoint, settings.device, settings.idle_minutes),
+        EngineOptions(checkpoint, settings.device, settings.precision, settings.idle_minutes),
         token=_token(_path(settings.token_file)),
         ca_file=_path(settings.ca_file),
         on_status=connection.notice,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from lacuna_server.engine.precision import Precision
 from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent
 from lacuna_server.loading import load_infiller, progress_bar
 
@@ -14,7 +15,9 @@ Show = Callable[[], AbstractContextManager[Callable[[StepEvent], None]]]
 """What it makes is opened once the model is loaded, and gives a function that is called with every step asked for."""
 
 
-def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Console, shown: Show) -> ResultEvent:
+def ask_engine(
+    call: FillCall, checkpoint: Path | None, device: str, precision: Precision, log: Console, shown: Show
+) -> ResultEvent:
     """Has the user's engine fill, which is started if there is none. Interrupting hangs up, and so ends the fill.
 
     Raises:
@@ -28,7 +31,7 @@ def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Consol
         with progress_bar("Loading", log, in_bytes=True) as report:
             keeper = EngineKeeper(
                 None,
-                EngineOptions(checkpoint, device),
+                EngineOptions(checkpoint, device, precision),
                 on_status=lambda status: report(status.loaded_bytes, status.total_bytes),
             )
             client = await keeper.ensure()
@@ -46,13 +49,15 @@ def ask_engine(call: FillCall, checkpoint: Path | None, device: str, log: Consol
         return asyncio.run(ask())
 
 
-def fill_here(call: FillCall, checkpoint: Path | None, device: str, log: Console, shown: Show) -> ResultEvent:
+def fill_here(
+    call: FillCall, checkpoint: Path | None, device: str, precision: Precision, log: Console, shown: Show
+) -> ResultEvent:
     """Loads the model and fills.
 
     Raises:
-        LacunaError: the checkpoint, the device or the call cannot be used.
+        LacunaError: the checkpoint, the device, the precision or the call cannot be used.
     """
-    infiller = load_infiller(checkpoint, device, log)
+    infiller = load_infiller(checkpoint, device, log, precision)
 
     from lacuna_server.engine.worker import events_of
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
 
+from lacuna_server.engine.precision import Precision, quantized
+
 if TYPE_CHECKING:
     from lacuna_model.infill import Infiller
 
@@ -48,13 +50,13 @@ def progress_bar(
             bar.stop()
 
 
-def load_infiller(checkpoint: Path | None, device: str, console: Console) -> "Infiller":
+def load_infiller(checkpoint: Path | None, device: str, console: Console, precision: Precision = "auto") -> "Infiller":
     """Loads a checkpoint, the embedded one when None, to a device.
 
     Raises:
-        LacunaError: the checkpoint or the device cannot be used.
+        LacunaError: the checkpoint, the device or the precision cannot be used.
     """
     from lacuna_model.infill import Infiller  # takes a second: torch
 
     with progress_bar("Loading", console, in_bytes=True) as report:
-        return Infiller.load(checkpoint, device=device, progress=report)
+        return Infiller.load(checkpoint, device=device, progress=report, precision=quantized(precision))

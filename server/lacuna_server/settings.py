@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, is_dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal, get_args, get_type_hints
 
+from lacuna_server.engine.precision import Precision
 from lacuna_server.extent import Wanted
 from lacuna_server.ignore import SECRET_PATTERNS
 
@@ -49,6 +50,7 @@ class EngineSettings:
         ca_file: certificates to trust besides the system's.
         checkpoint: directory of the model for our own engine; "": the embedded one.
         device: where it runs: auto, cpu, cuda or cuda:N.
+        precision: what most weights are held as: auto, as they were saved; fp8; 4bit, the experts of fp8 in four bits.
         idle_minutes: after which it ends.
     """
 
@@ -57,6 +59,7 @@ class EngineSettings:
     ca_file: str = ""
     checkpoint: str = ""
     device: str = "auto"
+    precision: Precision = "auto"
     idle_minutes: float = 30.0
 
     def __post_init__(self) -> None:
@@ -208,10 +211,13 @@ def _paths(value: Any) -> dict[str, str]:
     return value
 
 
-def _level(value: Any) -> Any:
-    if value not in (levels := get_args(Level)):
-        raise ValueError(f"must be one of {', '.join(levels)}")
-    return value
+def _one_of(*allowed: str) -> Callable[[Any], Any]:
+    def read(value: Any) -> Any:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return value
+
+    return read
 
 
 def read_length(value: Any) -> Wanted:
@@ -229,7 +235,8 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     tuple[str, ...]: _texts,
     dict[str, bool]: _switches,
     dict[str, str]: _paths,
-    Level: _level,
+    Level: _one_of(*get_args(Level)),
+    Precision: _one_of(*get_args(Precision)),
     Wanted: read_length,
 }
 """How the JSON of a setting is read, by its type. Each raises ValueError for what it cannot use."""

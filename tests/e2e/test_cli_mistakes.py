@@ -83,6 +83,11 @@ def test_unknown_device(lacuna: Lacuna, directory: Path, checkpoint: Path) -> No
     check_mistake(done, "'abacus'")
 
 
+def test_unknown_precision(lacuna: Lacuna, directory: Path) -> None:
+    done = lacuna("fill", "x.py:1:1", "--precision", "int8", cwd=directory)
+    check_mistake(done, "'int8' is not one of 'auto', 'fp8', '4bit'")
+
+
 def test_missing_checkpoint(lacuna: Lacuna, directory: Path) -> None:
     check_mistake(lacuna("fill", "x.py:1:1", "--checkpoint", "nowhere", cwd=directory), "nowhere")
 

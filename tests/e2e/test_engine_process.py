@@ -72,7 +72,8 @@ def test_one_engine_serves_all_fills_of_a_model(lacuna: Lacuna, checkpoint: Path
     check_fill(lacuna("fill", "-:1:5", "--checkpoint", checkpoint, given=b"x = \n"))
     (status,) = statuses(lacuna)
     assert (status["state"], status["num_fills"], status["checkpoint"]) == ("ready", 3, str(checkpoint))
-    assert re.search(rf"ready +cpu +{checkpoint} .* 3 +0 +{status['pid']}", lacuna("status").stdout.decode())
+    row = rf"ready +cpu +{status['precision']} +{checkpoint} .* 3 +0 +{status['pid']}"
+    assert re.search(row, lacuna("status").stdout.decode())
     assert lacuna("stop").stdout == b"Ended 1 engine.\n"
     assert lacuna("stop").stdout == b"No engine runs.\n"
 
@@ -122,6 +123,17 @@ def test_a_full_disk_stops_nothing(lacuna: Lacuna, checkpoint: Path) -> None:
         check_fill(lacuna("fill", "-:1:5", "--checkpoint", checkpoint, given=b"x = \n"))
         assert [status["pid"] for status in statuses(lacuna)] == [process.pid]
         lacuna("stop")
+
+
+def test_a_precision_has_an_engine_of_its_own(lacuna: Lacuna, checkpoint: Path) -> None:
+    arguments = ("fill", "-:1:5", "--checkpoint", checkpoint)
+    plain = lacuna(*arguments, given=b"x = \n")
+    there = lacuna(*arguments, "--precision", "fp8", given=b"x = \n")
+    here = lacuna(*arguments, "--precision", "fp8", "--no-engine", given=b"x = \n")
+    assert plain.stdout and there.stdout == here.stdout
+    assert {status["precision"] for status in statuses(lacuna)} > {"fp8"}
+    assert b" fp8 " in lacuna("status").stdout
+    lacuna("stop")
 
 
 def test_without_an_engine_none_is_started(lacuna: Lacuna, checkpoint: Path) -> None:

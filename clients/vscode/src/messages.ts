@@ -72,6 +72,7 @@ export interface Report {
     readonly pid: number;
     readonly checkpoint: string;
     readonly device: string;
+    readonly precision: string;
   } | null;
   readonly emptyAnswers: readonly EmptyAnswer[];
   readonly reasons: readonly { readonly reason: string; readonly message: string; readonly count: number }[];

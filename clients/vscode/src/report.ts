@@ -37,7 +37,7 @@ function withoutHome(path: string): string {
 function engineLines(engine: NonNullable<Report['engine']>): string[] {
   return [
     `- Engine: version ${engine.version}, process ${engine.pid}, on ${engine.device || 'a device it does not tell'}`,
-    `- Model: ${engine.checkpoint}`,
+    `- Model: ${engine.checkpoint}${engine.precision ? `, in ${engine.precision}` : ''}`,
   ];
 }
 

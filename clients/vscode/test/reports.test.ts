@@ -16,7 +16,7 @@ const INSIDE_WORD = {
 };
 const REPORT: Report = {
   condition: { state: 'ready', message: '', loadedBytes: 0, totalBytes: 0, uri: null, reason: null },
-  engine: { version: '0.1.0', pid: 7, checkpoint: 'embedded', device: 'cpu' },
+  engine: { version: '0.1.0', pid: 7, checkpoint: 'embedded', device: 'cpu', precision: 'fp8' },
   emptyAnswers: [
     INSIDE_WORD,
     { time: 20, uri: URI, reason: 'superseded', message: 'a newer request came; wait for its answer' },
@@ -37,7 +37,14 @@ test('the last reason is that of the document, and no overtaken request', () => 
 
 test('a report tells everything', () => {
   const page = reportPage(REPORT, '/bin/lacuna');
-  for (const text of ['State: ready', '/bin/lacuna', 'on cpu', 'embedded', '2, with 9 characters', 'lacuna.x']) {
+  for (const text of [
+    'State: ready',
+    '/bin/lacuna',
+    'on cpu',
+    'embedded, in fp8',
+    '2, with 9 characters',
+    'lacuna.x',
+  ]) {
     assert.ok(page.includes(text), text);
   }
   assert.match(page, /- the cursor is inside a word; go to its end \(3\)\n- a newer request/);

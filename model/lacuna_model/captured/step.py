@@ -4,8 +4,6 @@ It is `Denoising.step` for the released sampler: uniform noise, acceptance by en
 What is random is drawn outside, a number and a token for each slot.
 """
 
-import warnings
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -15,15 +13,13 @@ from torch import Tensor
 from lacuna_model.canvas import PADDING, Canvas
 from lacuna_model.captured.buffers import Buffers, Shape
 from lacuna_model.captured.draws import Drawn
+from lacuna_model.captured.graph import capture
 from lacuna_model.constraints.token_classes import IMPOSSIBLE
 from lacuna_model.denoising import State
 from lacuna_model.sampling.acceptance import Acceptance
 from lacuna_model.sampling.prediction import Prediction
 from lacuna_model.sampling.stopping import Stopping
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
-
-NUM_WARM_UPS = 3
-MAX_COMPILATIONS = 128  # in a process: every shape has one
 
 
 def advance(denoiser: Denoiser, acceptance: Acceptance, stopping: Stopping, banned: Tensor, now: Buffers) -> None:
@@ -80,7 +76,7 @@ class CapturedStep:
             def make() -> None:
                 advance(denoiser, acceptance, stopping, banned, now)
 
-            self._make = _capture(make) if denoiser.device.type == "cuda" else make
+            self._make = capture(make) if denoiser.device.type == "cuda" else make
 
     @torch.inference_mode()
     def load(self, state: State, prefix: KeyValues, slots: Tensor) -> None:
@@ -146,21 +142,3 @@ class CapturedStep:
             num_stable_steps=now.num_stable_steps.clone(),
             finished=now.finished.clone(),
         )
-
-
-def _capture(make: Callable[[], None]) -> Callable[[], None]:
-    """Compiles a function of fixed tensors and captures it as a CUDA graph; returns what replays it."""
-    compiled = torch.compile(make, fullgraph=True, dynamic=False)
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch._dynamo.config.patch(recompile_limit=MAX_COMPILATIONS), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the compiler's, about functions whose results are cached
-        with torch.cuda.stream(stream):
-            for _ in range(NUM_WARM_UPS):
-                compiled()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            compiled()
-    replay: Callable[[], None] = graph.replay
-    return replay

@@ -2,6 +2,7 @@
 
 Weights may be random: to time only their number matters, and how many experts a canvas touches. Every canvas is
 denoised as the released checkpoint is sampled, except that none ever settles: all steps that are asked for are made.
+On CUDA both what is denoised and what is decoded are captured as graphs; on a CPU the plain loops are timed.
 """
 
 from collections.abc import Iterator
@@ -10,19 +11,20 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lacuna_model.canvas import CLAMPED, Canvas
+from lacuna_model.captured.decoding import CapturedDecoding
+from lacuna_model.captured.denoising import CapturedDenoising, CapturedSteps, can_capture
+from lacuna_model.captured.draws import SlotDraws
 from lacuna_model.config import GenerationConfig
 from lacuna_model.denoising import Denoised, Denoising, Limits
 from lacuna_model.evaluation.device_rates import Stopwatch, copy_bandwidth, matrix_rate, peak_memory
 from lacuna_model.evaluation.profile_report import NUM_FILL_STEPS, NUM_SLOTS, CanvasSpeed, ProfileReport, StepTime
-from lacuna_model.evaluation.references import LeftToRight
 from lacuna_model.evaluation.report import Progress
 from lacuna_model.evaluation.shared_reference import SharedReference
 from lacuna_model.prefix_cache import Prefix, PrefixCache
 from lacuna_model.sampling.acceptance import EntropyBound
-from lacuna_model.sampling.draws import SeededDraws
 from lacuna_model.sampling.noise import Uniform
 from lacuna_model.sampling.revision import Never
 from lacuna_model.sampling.sampler import Sampler
@@ -34,6 +36,8 @@ from lacuna_model.transformer.experts import Experts
 CANVAS_LENGTHS = (32, 64, 128, 256)
 BATCHES = (1, 4)
 STEPS_OF_A_CANVAS = (12, 16, 48)
+NUM_DECODED = 64
+"""Room for decoded tokens behind the prefix: more than are timed at once."""
 
 
 def run_profile(
@@ -105,7 +109,10 @@ def run_profile(
             )
             for num_steps, seconds in zip(STEPS_OF_A_CANVAS, whole, strict=True)
         ),
+        captures_steps=subject.captures_steps,
+        captures_decoding=device.type == "cuda",
         milliseconds_per_token=1000 * token,
+        token_floors=token * bandwidth / token_bytes,
         reference_milliseconds_per_token=None if reference_token is None else 1000 * reference_token,
         warm_fill_milliseconds=1000 * fill,
         prefix_tokens_per_second=num_prefix_tokens / encoding,
@@ -138,14 +145,33 @@ class _Subject:
     denoiser: Denoiser
     token_ids: list[int]
     cache: PrefixCache
-    draws: SeededDraws
+    sampler: Sampler
+    banned: Tensor
+    draws: SlotDraws
+    steps: CapturedSteps
+    decoding: CapturedDecoding
 
     @classmethod
     def of(cls, denoiser: Denoiser, num_prefix_tokens: int) -> "_Subject":
+        config, device = denoiser.config, denoiser.device
         generator = torch.Generator().manual_seed(0)
-        token_ids = torch.randint(denoiser.config.vocab_size, (num_prefix_tokens,), generator=generator).tolist()
-        cache = PrefixCache(denoiser, 2 * num_prefix_tokens * denoiser.num_bytes_of_token)
-        return cls(denoiser, token_ids, cache, SeededDraws.of_seed(0, denoiser.device))
+        token_ids = torch.randint(config.vocab_size, (num_prefix_tokens,), generator=generator).tolist()
+        deletes = [token for token in (config.delete_token_id,) if token is not None]
+        banned = torch.tensor(deletes, dtype=torch.int64, device=device)  # else a canvas would shrink
+        return cls(
+            denoiser,
+            token_ids,
+            PrefixCache(denoiser, 2 * num_prefix_tokens * denoiser.num_bytes_of_token),
+            _sampler(config.vocab_size),
+            banned,
+            SlotDraws.of_seed(0, device),
+            CapturedSteps(denoiser, banned),
+            CapturedDecoding(denoiser, num_prefix_tokens + NUM_DECODED),
+        )
+
+    @property
+    def captures_steps(self) -> bool:
+        return can_capture(self.denoiser, self.sampler, None)
 
     def prefix(self) -> Prefix:
         """From the cache, but for the first time."""
@@ -157,7 +183,7 @@ class _Subject:
 
     def decode(self, num_tokens: int) -> list[int]:
         """One token at a time; the first comes with the prefix."""
-        return LeftToRight(self.denoiser, self.prefix()).decode(num_tokens + 1)
+        return self.decoding.decode(self.prefix(), num_tokens + 1)
 
     def fill(self) -> list[int]:
         """A gap with as many given tokens behind it, as in an editor."""
@@ -173,14 +199,8 @@ class _Subject:
         ids = torch.full((batch, num_slots + num_given), config.pad_token_id, device=device)
         gaps = torch.zeros_like(ids)
         ids[:, num_slots:], gaps[:, num_slots:] = config.bos_token_id, CLAMPED
-        banned = [token for token in (config.delete_token_id,) if token is not None]  # else a canvas would shrink
-        denoising = Denoising(
-            self.denoiser,
-            _sampler(config.vocab_size),
-            self.prefix().key_values,
-            torch.tensor(banned, dtype=torch.int64, device=device),
-            self.draws,
-        )
+        arguments = (self.denoiser, self.sampler, self.prefix().key_values, self.banned, self.draws)
+        denoising = CapturedDenoising(*arguments, steps=self.steps) if self.captures_steps else Denoising(*arguments)
         steps = denoising.run(Canvas(ids, gaps, config.pad_token_id), Limits(num_steps, None, 0, lambda: False))
         while True:
             try:

@@ -65,7 +65,10 @@ class ProfileReport:
         token_bytes: weights that decoding one token reads.
         steps: by batch and length.
         canvases: by steps.
+        captures_steps: whether our denoising steps were replayed as CUDA graphs, or called one by one.
+        captures_decoding: the same of our decoding.
         milliseconds_per_token: our encoder, one token at a time.
+        token_floors: how many times longer that is than reading the weights that one token needs takes.
         reference_milliseconds_per_token: the same of transformers; None where it could not be run.
         warm_fill_milliseconds: a gap of `NUM_SLOTS`, as many given tokens behind it, in `NUM_FILL_STEPS`, after a
             cached prefix and until its tokens are known.
@@ -83,7 +86,10 @@ class ProfileReport:
     token_bytes: int
     steps: tuple[StepTime, ...]
     canvases: tuple[CanvasSpeed, ...]
+    captures_steps: bool
+    captures_decoding: bool
     milliseconds_per_token: float
+    token_floors: float
     reference_milliseconds_per_token: float | None
     warm_fill_milliseconds: float
     prefix_tokens_per_second: float
@@ -120,26 +126,38 @@ class ProfileReport:
         render_table(
             console,
             f"A canvas of {self.steps[-1].canvas_length} tokens, beside one token at a time",
-            ("steps", "tokens/s", "× our decode", "bound by bytes", "× transformers' decode"),  # noqa: RUF001
+            ("", "tokens/s", "× our decode", "bound by bytes", "× transformers' decode"),  # noqa: RUF001
             [
+                *(
+                    [
+                        f"{canvas.num_steps} steps",
+                        f"{canvas.tokens_per_second:.0f}",
+                        f"{canvas.times_decode:.2f}",
+                        f"{canvas.bound:.2f}",
+                        _number(canvas.times_reference_decode, 2),
+                    ]
+                    for canvas in self.canvases
+                ),
                 [
-                    str(canvas.num_steps),
-                    f"{canvas.tokens_per_second:.0f}",
-                    f"{canvas.times_decode:.2f}",
-                    f"{canvas.bound:.2f}",
-                    _number(canvas.times_reference_decode, 2),
-                ]
-                for canvas in self.canvases
+                    "our decode",
+                    f"{1000 / self.milliseconds_per_token:.0f}",
+                    "1.00",
+                    "1.00",
+                    _number(_ratio(self.reference_milliseconds_per_token, self.milliseconds_per_token), 2),
+                ],
+                [
+                    "transformers' decode",
+                    _number(_ratio(1000.0, self.reference_milliseconds_per_token), 0),
+                    _number(_ratio(self.milliseconds_per_token, self.reference_milliseconds_per_token), 2),
+                    "",
+                    "not run" if self.reference_milliseconds_per_token is None else "1.00",
+                ],
             ],
             [
                 f"bound: a step reads {self.step_bytes / 1e9:.2f} GB of weights for all the tokens it brings, one token"
-                f" {self.token_bytes / 1e9:.2f} GB",
-                f"one token at a time: ours {1000 / self.milliseconds_per_token:.0f} tokens/s, transformers "
-                + (
-                    f"{1000 / self.reference_milliseconds_per_token:.0f}"
-                    if self.reference_milliseconds_per_token
-                    else "not run"
-                ),
+                f" {self.token_bytes / 1e9:.2f} GB: so many times our decode at most, if both read as fast",
+                f"our decode: {self.milliseconds_per_token:.2f} ms a token, {self.token_floors:.2f} times its floor;"
+                f" {_captured(self.captures_decoding)}, and the steps {_captured(self.captures_steps)}",
             ],
         )
         render_table(
@@ -163,7 +181,11 @@ class ProfileReport:
         )
 
 
-def _ratio(value: float | None, base: float) -> float | None:
+def _captured(is_captured: bool) -> str:
+    return "replayed as a CUDA graph" if is_captured else "called one by one"
+
+
+def _ratio(value: float | None, base: float | None) -> float | None:
     return value / base if value is not None and base else None
 
 

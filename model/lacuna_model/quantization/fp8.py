@@ -35,12 +35,16 @@ class Fp8:
     rounds them once more.
     """
 
+    def empty(self, weight: Tensor) -> Quantized:
+        """See `Storage.empty`."""
+        values = torch.empty_like(weight, dtype=FP8_DTYPE)
+        return values, weight.new_empty((*weight.shape[:-1], 1), dtype=torch.float32)
+
     def quantize(self, weight: Tensor) -> Quantized:
         """Rounds each output channel by its largest weight; a stack matrix by matrix, to need little more memory."""
         if weight.dim() == 2:
             return round_rows(weight)
-        values = torch.empty_like(weight, dtype=FP8_DTYPE)
-        scales = weight.new_empty((*weight.shape[:-1], 1), dtype=torch.float32)
+        values, scales = self.empty(weight)
         for matrix, to_values, to_scales in zip(weight, values, scales, strict=True):
             for target, source in zip((to_values, to_scales), round_rows(matrix), strict=True):
                 target.copy_(source)

@@ -8,7 +8,7 @@ from lacuna_model.transformer.experts import Experts, Projection
 
 
 class QuantizedLinear(nn.Module):
-    """A linear map without a bias: buffers `weight` and `weight_scale`."""
+    """A linear map without a bias: buffers `weight` and `weight_scale`, empty at first."""
 
     weight: Tensor
     weight_scale: Tensor
@@ -16,7 +16,7 @@ class QuantizedLinear(nn.Module):
     def __init__(self, weight: Tensor, storage: Storage) -> None:
         super().__init__()
         self.storage = storage
-        values, scales = storage.quantize(weight)
+        values, scales = storage.empty(weight)
         self.register_buffer("weight", values)
         self.register_buffer("weight_scale", scales)
 
@@ -27,7 +27,7 @@ class QuantizedLinear(nn.Module):
 
 
 class QuantizedExperts(Experts):
-    """Experts whose two stacks are buffers, each with one of the same name and `_scale` behind it."""
+    """Experts whose two stacks are buffers, each with one of the same name and `_scale` behind it, empty at first."""
 
     def __init__(self, config: DenoiserConfig, storage: Storage) -> None:
         super().__init__(config)
@@ -35,7 +35,7 @@ class QuantizedExperts(Experts):
         self.runs_all = False  # which would widen every weight for every token
         for name, weight in list(self.named_parameters()):
             delattr(self, name)
-            values, scales = storage.quantize(weight.detach())
+            values, scales = storage.empty(weight.detach())
             self.register_buffer(name, values)
             self.register_buffer(f"{name}_scale", scales)
 

@@ -35,15 +35,21 @@ class FourBit:
 
     levels: tuple[float, ...] = NF4_LEVELS
 
+    def empty(self, weight: Tensor) -> Quantized:
+        """See `Storage.empty`."""
+        *shape, num_columns = weight.shape
+        if num_columns % GROUP_SIZE:
+            raise ConfigError(
+                f"Four-bit weights need inputs in groups of {GROUP_SIZE}, and {num_columns} are none; try fp8."
+            )
+        values = weight.new_empty((*shape, num_columns // 2), dtype=torch.uint8)
+        return values, weight.new_empty((*shape, num_columns // GROUP_SIZE), dtype=torch.bfloat16)
+
     def quantize(self, weight: Tensor) -> Quantized:
         """Rounds to the nearest level, scaled by the largest weight of each group of 32; a stack matrix by matrix."""
-        num_columns = weight.shape[-1]
-        if num_columns % GROUP_SIZE:
-            raise ConfigError(f"Four-bit weights need inputs in groups of {GROUP_SIZE}, and {num_columns} are none.")
+        values, scales = self.empty(weight)
         if weight.dim() == 2:
             return self._round(weight)
-        values = weight.new_empty((*weight.shape[:-1], num_columns // 2), dtype=torch.uint8)
-        scales = weight.new_empty((*weight.shape[:-1], num_columns // GROUP_SIZE), dtype=torch.bfloat16)
         for matrix, to_values, to_scales in zip(weight, values, scales, strict=True):
             for target, source in zip((to_values, to_scales), self._round(matrix), strict=True):
                 target.copy_(source)
@@ -62,10 +68,16 @@ class FourBit:
         return F.linear(rows, self.dequantize(quantized, rows))
 
     def grouped_product(self, rows: Tensor, quantized: Quantized, ends: Tensor) -> Tensor:
-        """Widens the stack a few matrices at a time, as looking up takes several times their size; see `Storage`."""
+        """Widens the matrix of each row where there are fewer rows than matrices, else the stack; see `Storage`."""
         values, scales = quantized
+        if len(rows) < len(values):
+            experts = torch.searchsorted(
+                ends, torch.arange(len(rows), device=ends.device, dtype=ends.dtype), right=True
+            )
+            matrices = self.dequantize((values[experts], scales[experts]), rows)  # (T, out, in)
+            return torch.bmm(matrices, rows[..., None]).squeeze(-1)
         stack = rows.new_empty(*values.shape[:2], rows.shape[1])
-        for first in range(0, len(stack), NUM_WIDENED_MATRICES):
+        for first in range(0, len(stack), NUM_WIDENED_MATRICES):  # looking up takes several times their size
             part = slice(first, first + NUM_WIDENED_MATRICES)
             stack[part] = self.dequantize((values[part], scales[part]), rows)
         return F.grouped_mm(rows, stack.transpose(1, 2), offs=ends)

@@ -23,6 +23,7 @@ Precision = Literal["fp8", "4bit"]
 
 DENSE = re.compile(r"layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight")
 EXPERTS = re.compile(r"layers\.\d+\.experts\.(gate_up|down)_proj")
+QUANTIZED = (QuantizedLinear, QuantizedExperts)
 
 
 def storage_of(name: str, precision: Precision | None) -> Storage | None:
@@ -34,6 +35,15 @@ def storage_of(name: str, precision: Precision | None) -> Storage | None:
     if EXPERTS.fullmatch(name):
         return Fp8() if precision == "fp8" else FourBit()
     return None
+
+
+def held_as(denoiser: Denoiser) -> str:
+    """What most weights of a denoiser are held as: a `Precision`, or the name of its type."""
+    kinds = {type(module.storage) for module in denoiser.modules() if isinstance(module, QUANTIZED)}
+    if not kinds:
+        return str(denoiser.dtype).removeprefix("torch.")
+    precision: Precision = "4bit" if FourBit in kinds else "fp8"
+    return precision
 
 
 def prepare(denoiser: Denoiser, precision: Precision | None) -> None:

@@ -11,6 +11,10 @@ Quantized = tuple[Tensor, Tensor]
 class Storage(Protocol):
     """A format for matrices, (out, in), and stacks of them, (E, out, in)."""
 
+    def empty(self, weight: Tensor) -> Quantized:
+        """Room for what matrices are rounded to, on their device, of shapes and types alone; raises as `quantize`."""
+        ...
+
     def quantize(self, weight: Tensor) -> Quantized:
         """Rounds matrices, (..., out, in), of any float type. Raises ConfigError if their shape does not fit."""
         ...

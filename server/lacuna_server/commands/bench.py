@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from lacuna_server.commands.options import AsJson, Checkpoint, Device
+from lacuna_server.commands.options import AsJson, Checkpoint, Device, WeightPrecision
+from lacuna_server.engine.precision import Quantized, quantized
 from lacuna_server.errors import UserError
 from lacuna_server.loading import load_infiller, progress_bar
 from lacuna_server.render import table_console
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 
 Profile = Literal["fills", "gpu"]
-Precision = Literal["fp8", "4bit"]
 
 
 def bench(
@@ -31,9 +31,7 @@ def bench(
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="gpu: random weights of DiffusionGemma-26B-A4B in its bfloat16.")
     ] = False,
-    precision: Annotated[
-        Precision | None, typer.Option("--precision", help="gpu: quantise the weights, as saved otherwise.")
-    ] = None,
+    precision: WeightPrecision = "auto",
     num_prefix_tokens: Annotated[
         int | None,
         typer.Option("--prefix-tokens", min=2, metavar="N", help="Tokens before the gap; 1000, 2000 for gpu."),
@@ -50,7 +48,7 @@ def bench(
     """Measure whole fills beside the reference and left-to-right decoding, or steps beside the limits of the device."""
     log = Console(stderr=True)
     if profile == "fills":
-        if synthetic or plot or precision:
+        if synthetic or plot or precision != "auto":
             raise UserError("--synthetic, --precision and --plot belong to --profile gpu; add it.")
         fills = _fills(checkpoint, device, num_prefix_tokens or 1000, num_slots, repetitions, log)
         _show(fills, as_json)
@@ -60,7 +58,7 @@ def bench(
     if plot and find_spec("matplotlib") is None:
         raise UserError("--plot needs matplotlib; install it with: pip install 'lacuna[train]'.")
     source = None if synthetic else _directory(checkpoint)
-    steps = _profile(source, device, precision, num_prefix_tokens or 2000, repetitions, log)
+    steps = _profile(source, device, quantized(precision), num_prefix_tokens or 2000, repetitions, log)
     _show(steps, as_json)
     if plot:
         from lacuna_model.evaluation.profile_plot import plot_profile
@@ -102,7 +100,7 @@ def _directory(checkpoint: Path | None) -> Path:
 def _profile(
     directory: Path | None,
     device: str,
-    precision: Precision | None,
+    precision: Quantized | None,
     num_prefix_tokens: int,
     repetitions: int,
     log: Console,

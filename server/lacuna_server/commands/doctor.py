@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lacuna_server.commands.options import AsJson, Checkpoint, Device
+from lacuna_server.commands.options import AsJson, Checkpoint, Device, WeightPrecision
 from lacuna_server.loading import load_infiller
 from lacuna_server.render import NEWLINE, table_console, visible
 
 if TYPE_CHECKING:
     from lacuna_model.infill import Infiller
+    from lacuna_server.engine.precision import Precision
 
 PACKAGES = ("lacuna", "torch", "safetensors", "tokenizers", "numpy")
 SELF_TEST = ("def add(left, right):\n    return ", "\n")
@@ -43,12 +44,17 @@ class Finding:
     ok: bool = True
 
 
-def doctor(checkpoint: Checkpoint = None, device: Device = "auto", as_json: AsJson = False) -> None:
+def doctor(
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+    precision: WeightPrecision = "auto",
+    as_json: AsJson = False,
+) -> None:
     """Check the installation: versions, devices, memory, checkpoint, and a fill as a self-test.
 
     Exits with 1 when something is wrong.
     """
-    findings = list(_examine(checkpoint, device, Console(stderr=True)))
+    findings = list(_examine(checkpoint, device, precision, Console(stderr=True)))
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -64,7 +70,7 @@ def doctor(checkpoint: Checkpoint = None, device: Device = "auto", as_json: AsJs
         raise typer.Exit(1)
 
 
-def _examine(checkpoint: Path | None, device: str, log: Console) -> Iterator[Finding]:
+def _examine(checkpoint: Path | None, device: str, precision: "Precision", log: Console) -> Iterator[Finding]:
     """Looks at everything; what needs the model comes last and stops at the first failure."""
     yield Finding("platform", f"{platform.platform()}, {os.cpu_count()} logical processors")
     yield Finding("python", f"{platform.python_version()} at {sys.prefix}")
@@ -76,7 +82,7 @@ def _examine(checkpoint: Path | None, device: str, log: Console) -> Iterator[Fin
 
     def load() -> str:
         start = time.perf_counter()
-        loaded.append(load_infiller(checkpoint, device, log))
+        loaded.append(load_infiller(checkpoint, device, log, precision))
         return f"{_describe(loaded[0], checkpoint)}, loaded in {time.perf_counter() - start:.1f} s"
 
     yield _look("checkpoint", load)

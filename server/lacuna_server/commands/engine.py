@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 import typer
 
-from lacuna_server.commands.options import Checkpoint, Device
+from lacuna_server.commands.options import Checkpoint, Device, WeightPrecision
 from lacuna_server.errors import UserError
 
 
 def engine(
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    precision: WeightPrecision = "auto",
     socket: Annotated[
         Path | None, typer.Option("--socket", metavar="PATH", help="Listen on this Unix socket [the user's own one].")
     ] = None,
@@ -60,7 +61,7 @@ def engine(
         raise UserError("--idle-minutes must be more than 0; without it the engine does not end by itself.")
     own = None
     if not is_tcp and socket is None:
-        own = own_address(checkpoint, device)
+        own = own_address(checkpoint, device, precision)
         socket, token_file = own.socket, token_file or own.token_file
         host, port = urlsplit(own.url).hostname, urlsplit(own.url).port
 
@@ -82,5 +83,5 @@ def engine(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     print(f"The engine listens at {listener.url}", flush=True)
-    serve(Worker(checkpoint, device), listener, options)
+    serve(Worker(checkpoint, device, precision), listener, options)
     os._exit(0)  # at once: a denoising step that nobody waits for may still run in the model's thread

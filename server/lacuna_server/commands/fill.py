@@ -20,6 +20,7 @@ from lacuna_server.commands.options import (
     NoEngine,
     Seed,
     To,
+    WeightPrecision,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
@@ -60,6 +61,7 @@ def fill(
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    precision: WeightPrecision = "auto",
     no_engine: NoEngine = False,
     in_place: InPlace = False,
     as_json: AsJson = False,
@@ -107,7 +109,7 @@ def fill(
         syntax=syntax,
     )
     shown: Show = partial(steps_shown, gaps, log) if with_steps else lambda: nullcontext(lambda _: None)
-    result = (fill_here if no_engine else ask_engine)(call, checkpoint, device, log, shown)
+    result = (fill_here if no_engine else ask_engine)(call, checkpoint, device, precision, log, shown)
     if not result.fills:
         raise UserError("Nothing was filled in the time that --deadline-ms allows; allow more.")
     deliver(

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lacuna_server.engine.precision import Precision
 from lacuna_server.engine.protocol import MAX_CANDIDATES
 from lacuna_server.languages import LANGUAGES
 
@@ -12,6 +13,9 @@ Checkpoint = Annotated[
     Path | None, typer.Option("--checkpoint", metavar="DIR", help="Checkpoint directory; the embedded one otherwise.")
 ]
 Device = Annotated[str, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+WeightPrecision = Annotated[
+    Precision, typer.Option("--precision", help="Hold most weights as saved, in FP8, or the experts in four bits.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 To = Annotated[
     str | None, typer.Option("--to", metavar="LINE:COLUMN", help="Replace the text from the position to here.")

@@ -21,6 +21,7 @@ from lacuna_server.commands.options import (
     NoEngine,
     Seed,
     To,
+    WeightPrecision,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
@@ -78,6 +79,7 @@ def snippet(
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
+    precision: WeightPrecision = "auto",
     no_engine: NoEngine = False,
     in_place: InPlace = False,
     as_json: AsJson = False,
@@ -108,7 +110,7 @@ def snippet(
         constraints=(constraint,),
     )
     result = (fill_here if no_engine else ask_engine)(
-        call, checkpoint, device, log, lambda: nullcontext(lambda _: None)
+        call, checkpoint, device, precision, log, lambda: nullcontext(lambda _: None)
     )
     deliver(
         Outcome(gaps, chosen_language, result),

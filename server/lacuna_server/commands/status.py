@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lacuna_server.engine.protocol import Status
     from lacuna_server.engine.running import Found
 
-COLUMNS = ("state", "device", "checkpoint", "version", "up", "fills", "waiting", "pid")
+COLUMNS = ("state", "device", "precision", "checkpoint", "version", "up", "fills", "waiting", "pid")
 
 
 def status(as_json: AsJson = False) -> None:
@@ -57,6 +57,7 @@ def _row(status: "Status") -> tuple[str, ...]:
     return (
         _state(status),
         status.device,
+        status.precision,
         status.checkpoint,
         status.version,
         str(timedelta(seconds=round(status.uptime_seconds))),

@@ -17,6 +17,7 @@ import platformdirs
 
 from lacuna_server.engine.devices import same_name
 from lacuna_server.engine.listening import LOOPBACK
+from lacuna_server.engine.precision import Precision
 from lacuna_server.errors import UserError
 
 APP = "lacuna"
@@ -94,8 +95,8 @@ class Address:
         return self.url if self.socket is None else f"{_UNIX}{self.socket}"
 
 
-def own_address(checkpoint: Path | None, device: str) -> Address:
-    """Where the user's own engine of a checkpoint, the embedded one when None, and a device listens.
+def own_address(checkpoint: Path | None, device: str, precision: Precision = "auto") -> Address:
+    """Where the user's own engine of a checkpoint, the embedded one when None, a device and a precision listens.
 
     Names of the same device, as far as that is known without torch, have the same engine.
 
@@ -103,7 +104,8 @@ def own_address(checkpoint: Path | None, device: str) -> Address:
         UserError: there is no directory that is private to the user.
     """
     model = "embedded" if checkpoint is None else str(checkpoint.resolve())
-    key = hashlib.sha256(f"{same_name(device)}\0{model}".encode(errors="surrogateescape")).hexdigest()[:KEY_LENGTH]
+    choice = f"{same_name(device)}\0{precision}\0{model}"
+    key = hashlib.sha256(choice.encode(errors="surrogateescape")).hexdigest()[:KEY_LENGTH]
     directory = runtime_directory()
     if sys.platform == "win32":
         return tcp_address(directory, key)

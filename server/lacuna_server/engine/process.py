@@ -133,7 +133,7 @@ class EngineKeeper:
 
     async def _connect(self) -> EngineClient:
         """A client for where the engine is to be found now: without sockets that changes with every start."""
-        address = self._given or own_address(self._options.checkpoint, self._options.device)
+        address = self._given or own_address(self._options.checkpoint, self._options.device, self._options.precision)
         if self._client is None or self._client.address != address:
             if self._client is not None:
                 await self._client.aclose()

@@ -243,6 +243,7 @@ class Status:
         message: why the model could not be loaded, and what to do.
         checkpoint: directory of the checkpoint; "embedded" for the one in the package.
         device: where the model runs.
+        precision: what most of its weights are held as; "" while unknown.
         uptime_seconds: since the start.
         num_queued: calls that wait for their turn.
         num_running: calls that are being filled, 0 or 1.
@@ -258,6 +259,7 @@ class Status:
     message: str = ""
     checkpoint: str = "embedded"
     device: str = ""
+    precision: str = ""
     uptime_seconds: float = 0.0
     num_queued: int = 0
     num_running: int = 0

@@ -11,6 +11,7 @@ from typing import IO, Protocol
 import platformdirs
 
 from lacuna_server.engine.address import APP, Address
+from lacuna_server.engine.precision import Precision
 
 if sys.platform != "win32":
     import fcntl
@@ -30,11 +31,13 @@ class EngineOptions:
     Attributes:
         checkpoint: its directory; None: the embedded one.
         device: as `lacuna engine --device` takes it.
+        precision: of most weights.
         idle_minutes: without a call, after which it ends.
     """
 
     checkpoint: Path | None = None
     device: str = "auto"
+    precision: Precision = "auto"
     idle_minutes: float = 30.0
 
 
@@ -44,7 +47,8 @@ def command(options: EngineOptions) -> list[str]:
     -P keeps modules in the working directory from taking the place of installed ones.
     """
     line = [sys.executable, "-P", "-m", "lacuna_server", "engine"]
-    line += ["--device", options.device, "--idle-minutes", str(options.idle_minutes)]
+    line += ["--device", options.device, "--precision", options.precision]
+    line += ["--idle-minutes", str(options.idle_minutes)]
     if options.checkpoint is not None:
         line += ["--checkpoint", str(options.checkpoint.resolve())]
     return line

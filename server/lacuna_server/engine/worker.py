@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from lacuna_server.engine.memory import Trimming, keep_few_products
+from lacuna_server.engine.precision import Precision, quantized
 from lacuna_server.engine.protocol import FillCall, FillOut, ResultEvent, StepEvent, TokenOut, WarmCall
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.errors import is_lack_of_memory
@@ -34,6 +35,7 @@ class ModelStatus:
     loaded_bytes: int = 0
     total_bytes: int = 0
     message: str = ""
+    precision: str = ""
 
 
 class Worker:
@@ -43,16 +45,18 @@ class Worker:
         status: how far the model is; replaced by the thread, read by anyone.
     """
 
-    def __init__(self, checkpoint: Path | None, device: str) -> None:
+    def __init__(self, checkpoint: Path | None, device: str, precision: Precision = "auto") -> None:
         """Makes a worker; nothing is loaded yet.
 
         Args:
             checkpoint: directory of the checkpoint; None: the embedded one.
             device: as `lacuna_model.device.choose_device` calls it.
+            precision: of most weights.
         """
         self.status = ModelStatus("embedded" if checkpoint is None else str(checkpoint), device)
         self._checkpoint = checkpoint
         self._device = device
+        self._precision = quantized(precision)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._builders = ThreadPoolExecutor(2, thread_name_prefix="formats")
         self._infiller: Infiller | None = None
@@ -90,9 +94,12 @@ class Worker:
 
         try:
             from lacuna_model.infill import Infiller  # takes a second: torch
+            from lacuna_model.quantization.precision import held_as
 
             keep_few_products()
-            infiller = Infiller.load(self._checkpoint, device=self._device, progress=self._report)
+            infiller = Infiller.load(
+                self._checkpoint, device=self._device, progress=self._report, precision=self._precision
+            )
         except LacunaError as error:
             self._fail(str(error))
         except Exception as error:
@@ -103,8 +110,9 @@ class Worker:
                 self._fail(f"The model cannot be loaded ({type(error).__name__}: {error}); try: lacuna doctor")
         else:
             self._infiller = infiller
-            self.status = replace(self.status, state="ready", device=str(infiller.denoiser.device))
-            log.info("The model is loaded: %s on %s", self.status.checkpoint, self.status.device)
+            device, precision = str(infiller.denoiser.device), held_as(infiller.denoiser)
+            self.status = replace(self.status, state="ready", device=device, precision=precision)
+            log.info("The model is loaded: %s in %s on %s", self.status.checkpoint, precision, device)
 
     def _fail(self, message: str) -> None:
         log.error("%s", message)

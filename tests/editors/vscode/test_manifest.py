@@ -11,6 +11,7 @@ import pytest
 from lacuna_model.constraints.presets import PRESETS
 from lacuna_server import __version__
 from lacuna_server.app import METHODS
+from lacuna_server.engine.precision import Precision
 from lacuna_server.extent import Wanted
 from lacuna_server.settings import SECTION, Level, Settings
 
@@ -30,6 +31,7 @@ SCHEMAS: dict[Any, dict[str, Any]] = {
     dict[str, bool]: {"type": "object", "additionalProperties": {"type": "boolean"}},
     dict[str, str]: {"type": "object", "additionalProperties": {"type": "string"}},
     Level: {"type": "string", "enum": list(get_args(Level))},
+    Precision: {"type": "string", "enum": list(get_args(Precision))},
     Wanted: {"anyOf": [{"enum": ["auto", "line", "block"]}, {"type": "integer", "minimum": 1}]},
 }
 """How a setting's type is written in the manifest."""

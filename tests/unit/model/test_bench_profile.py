@@ -17,6 +17,7 @@ from lacuna_model.evaluation.bench_profile import run_profile
 from lacuna_model.evaluation.device_rates import Stopwatch, copy_bandwidth, matrix_rate
 from lacuna_model.evaluation.profile_plot import plot_profile
 from lacuna_model.evaluation.profile_report import ProfileReport
+from lacuna_model.evaluation.references import LeftToRight
 from lacuna_model.evaluation.shared_reference import SharedReference
 from lacuna_model.evaluation.synthetic import released_document, synthetic_denoiser
 from lacuna_model.memory_budget import memory_budget
@@ -68,6 +69,7 @@ def test_everything_is_measured_in_one_run(profiled: Profiled) -> None:
     assert all(canvas.tokens_per_second > 0 and canvas.times_reference_decode for canvas in report.canvases)
     for figure in (
         report.milliseconds_per_token,
+        report.token_floors,
         report.warm_fill_milliseconds,
         report.prefix_tokens_per_second,
         report.copy_bandwidth,
@@ -86,6 +88,8 @@ def test_ratios_follow_from_what_was_measured(denoiser: Denoiser, profiled: Prof
         floor = 1000 * num_bytes / report.copy_bandwidth
         assert step.floors == pytest.approx(step.milliseconds / floor)
         assert step.experts_read == pytest.approx(1.0, abs=1e-6)
+    floor = 1000 * report.token_bytes / report.copy_bandwidth
+    assert report.token_floors == pytest.approx(report.milliseconds_per_token / floor)
     first = report.canvases[0]
     assert first.bound == pytest.approx(64 / 12 * report.token_bytes / num_bytes)
     assert first.times_decode == pytest.approx(first.tokens_per_second * report.milliseconds_per_token / 1000)
@@ -119,6 +123,12 @@ def test_as_many_steps_are_made_as_are_timed(
     del calls[:]
     ids = subject.fill()
     assert calls == [(1, 64)] * 8 and ids[32:] == [denoiser.config.bos_token_id] * 32
+
+
+def test_what_is_decoded_as_a_baseline_is_what_plain_decoding_gives(denoiser: Denoiser) -> None:
+    subject = bench_profile._Subject.of(denoiser, 20)
+    decoded = subject.decode(bench_profile.NUM_DECODED)
+    assert decoded == LeftToRight(denoiser, subject.prefix()).decode(bench_profile.NUM_DECODED + 1)
 
 
 def test_the_reference_shares_the_weights_and_predicts_the_same(denoiser: Denoiser) -> None:
@@ -177,6 +187,9 @@ def test_the_report_is_a_table_a_document_and_a_picture(profiled: Profiled, tmp_
     report = profiled.report
     text = rendered(report)
     assert "bound by bytes" in text and f"{report.canvases[0].bound:.2f}" in text
+    decoded = next(line for line in text.splitlines() if "our decode" in line and "1.00" in line)
+    assert f" {1000 / report.milliseconds_per_token:.0f} " in decoded
+    assert f"{report.token_floors:.2f} times its floor; called one by one, and the steps called one by one" in text
     assert f"{report.steps[3].milliseconds:.2f}" in text and f"{report.warm_fill_milliseconds:.1f} ms" in text
     document = json.loads(json.dumps(report.as_json()))
     assert document["steps"][0]["canvas_length"] == 32

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -287,6 +288,27 @@ def test_what_was_converted_is_not_mapped_any_longer(directory: Path) -> None:
     assert mappings(directory)
     del as_saved
     assert not mappings(directory)
+
+
+def test_each_file_is_opened_once(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header names thousands of tensors where experts are published one by one; to read it takes long."""
+    first, second = halves(directory)
+    shard(directory, {"a.safetensors": first, "b.safetensors": second})
+    opened: list[str] = []
+
+    def counted(file: Path, framework: str) -> Any:
+        opened.append(file.name)
+        return safe_open(file, framework=framework)
+
+    monkeypatch.setattr("lacuna_model.checkpoint.safe_open", counted)
+    load_denoiser(directory)
+    assert opened == ["a.safetensors", "b.safetensors"]
+
+
+def test_a_file_that_goes_while_it_is_read_is_told(directory: Path) -> None:
+    weights = directory / WEIGHTS_FILE
+    with pytest.raises(CheckpointError, match=f"{WEIGHTS_FILE} is truncated, corrupted or unreadable"):
+        load_denoiser(directory, progress=lambda *_: weights.unlink())
 
 
 def test_tensors_are_read_in_the_order_of_their_files(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

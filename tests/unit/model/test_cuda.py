@@ -7,9 +7,12 @@ import torch
 from denoising_loops import BANNED, check_equal, limits, sampler_of
 
 from lacuna_model.canvas import CLAMPED, Canvas
+from lacuna_model.captured.decoding import CapturedDecoding
 from lacuna_model.captured.denoising import CapturedDenoising, CapturedSteps, can_capture
 from lacuna_model.captured.draws import SlotDraws
 from lacuna_model.config import DenoiserConfig
+from lacuna_model.evaluation.references import LeftToRight
+from lacuna_model.prefix_cache import PrefixCache
 from lacuna_model.quantization.fp8 import Fp8
 from lacuna_model.quantization.nf4 import FourBit
 from lacuna_model.quantization.precision import Precision, quantized
@@ -102,3 +105,31 @@ def test_no_step_waits_for_the_host(gpu_denoiser: Callable[..., Denoiser], preci
     assert int(step.buffers.num_steps) == 3
     states = list(loop.run(canvas, limits(4)))
     assert bool((states[-1].confidence[:, :30] > 0).all())
+
+
+def test_captured_decoding_gives_the_plain_loops_tokens(gpu_denoiser: Callable[..., Denoiser]) -> None:
+    denoiser = gpu_denoiser()
+    denoiser.embed_tokens.weight.mul_(0.03)  # so that no token follows itself for ever
+    decoding, cache = CapturedDecoding(denoiser, 64), PrefixCache(denoiser, 0)
+    for num_tokens in (26, 5, 40):
+        prefix = cache.encode("", list(range(30, 30 + num_tokens)))
+        expected = LeftToRight(denoiser, prefix).decode(24)
+        assert len(set(expected)) > 10
+        assert decoding.decode(prefix, 24) == expected
+
+
+@pytest.mark.parametrize("precision", [None, "fp8", "4bit"])
+def test_no_decoded_token_waits_for_the_host(
+    gpu_denoiser: Callable[..., Denoiser], precision: Precision | None
+) -> None:
+    denoiser = gpu_denoiser(**MANY_EXPERTS).bfloat16()
+    denoiser = denoiser if precision is None else quantized(denoiser, precision)
+    decoding = CapturedDecoding(denoiser, 64)
+    decoding.load(PrefixCache(denoiser, 0).encode("", list(range(30, 60))))
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            decoding.make()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert int(decoding.buffers.position) == 33

@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.transformer import attention
@@ -43,6 +44,25 @@ def test_it_equals_attention_over_copies_of_the_prefix(
     )
     expected = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask, scale=1.0, enable_gqa=True)
     torch.testing.assert_close(attend(queries, prefix, own, mask), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "num_rows", "length", "is_read_once"),
+    [
+        ("cpu", torch.bfloat16, 1, 6, True),
+        ("cpu", torch.float32, 1, 1, False),
+        ("cpu", torch.bfloat16, 3, 6, False),
+        ("cuda", torch.bfloat16, 1, 1, True),
+        ("cuda", torch.bfloat16, 1, 6, False),
+    ],
+)
+def test_when_the_prefix_is_read_once(
+    device: str, dtype: torch.dtype, num_rows: int, length: int, is_read_once: bool
+) -> None:
+    with FakeTensorMode():
+        queries = torch.empty(3, 4, length, 8, dtype=dtype, device=device)
+        keys = torch.empty(num_rows, 2, 9, 8, dtype=dtype, device=device)
+    assert attention._reads_prefix_once(queries, (keys, keys)) == is_read_once
 
 
 @pytest.mark.parametrize("has_padding", [False, True])

@@ -43,6 +43,7 @@
 ---@field ca_file string
 ---@field checkpoint string directory of the model; empty: the embedded one
 ---@field device string
+---@field precision 'auto'|'fp8'|'4bit' what most weights are held as
 ---@field idle_minutes number
 
 ---@class lacuna.LogSettings
@@ -65,7 +66,15 @@ M.defaults = {
     deadline_ms = 2000,
     schemas = vim.empty_dict(),
     context = { imports = 0, similar = 0, edits = 0 },
-    engine = { url = '', token_file = '', ca_file = '', checkpoint = '', device = 'auto', idle_minutes = 30 },
+    engine = {
+      url = '',
+      token_file = '',
+      ca_file = '',
+      checkpoint = '',
+      device = 'auto',
+      precision = 'auto',
+      idle_minutes = 30,
+    },
     log = { level = 'warning', editor = false, content = false },
   },
 }

@@ -85,6 +85,9 @@ function M.lines(report)
   if engine then
     local text = 'Engine %s, process %d: model %s on %s'
     table.insert(lines, text:format(engine.version, engine.pid, engine.checkpoint, engine.device))
+    if (engine.precision or '') ~= '' then
+      lines[#lines] = lines[#lines] .. ' in ' .. engine.precision
+    end
   end
   local counts = ('Suggestions: %d shown, %d accepted (%d characters), %d rejected'):format(
     tally.shown,

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -13,9 +13,10 @@ from lacuna_model.captured import step as captured_step
 from lacuna_model.captured.denoising import CapturedDenoising, CapturedSteps, can_capture
 from lacuna_model.captured.draws import SlotDraws, pick
 from lacuna_model.config import DenoiserConfig
-from lacuna_model.denoising import Limits
+from lacuna_model.denoising import Denoising, Limits
 from lacuna_model.gap_constraints import GapConstraints
 from lacuna_model.quantization.precision import Precision, quantized
+from lacuna_model.sampling.lengths import length_hypotheses
 from lacuna_model.sampling.revision import LeastConfident
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -67,6 +68,44 @@ def test_captured_steps_give_the_plain_loops_canvases(
     _, prefix = denoiser.encode(PROMPT[:, :num_prefix_tokens])
     steps = CapturedSteps(denoiser, BANNED)
     check_equal(denoiser, sampler, prefix, Canvas.of_rows(rows, 0, CPU), seed, steps)
+
+
+@dataclass(frozen=True, slots=True)
+class DrawsOfRows(SlotDraws):
+    """Those of some rows of a batch, cut to their length: the same whatever else is denoised beside them."""
+
+    rows: slice
+
+    def numbers(self, shape: torch.Size) -> Tensor:
+        return torch.rand(4, 64, generator=self.generator)[self.rows, : shape[1]]
+
+    def noise(self, shape: torch.Size, vocab_size: int) -> Tensor:
+        return torch.randint(vocab_size, (4, 64), generator=self.generator)[self.rows, : shape[1]]
+
+
+@pytest.mark.parametrize("most", [8, 24, 32])
+@pytest.mark.parametrize(("t_min", "t_max"), [(0.0, 0.0), (0.05, 0.1), (0.4, 0.8)])
+def test_hypotheses_of_the_length_are_denoised_together_as_each_alone(
+    denoiser: Denoiser, most: int, t_min: float, t_max: float
+) -> None:
+    """One captured step for all of them; alone, each goes through the plain loop, without any padding."""
+    suffix = [(token, CLAMPED) for token in (60, 61, 62, 1)]
+    rows: list[Row] = [[(0, 0)] * length + suffix for length in length_hypotheses(most, 4)]
+    assert len({len(row) for row in rows}) == 4
+    sampler, steps = sampler_of(denoiser.config, t_min, t_max), CapturedSteps(denoiser, BANNED)
+    _, prefix = denoiser.encode(PROMPT)
+
+    def draws(rows: slice) -> DrawsOfRows:
+        return DrawsOfRows(torch.Generator().manual_seed(most), rows)
+
+    loop = CapturedDenoising(denoiser, sampler, prefix, BANNED, draws(slice(None)), steps=steps)
+    _, together = exhaust(loop.run(Canvas.of_rows(rows, 0, CPU), limits(9)))
+    for index, row in enumerate(rows):
+        plain = Denoising(denoiser, sampler, prefix, BANNED, draws(slice(index, index + 1)))
+        _, alone = exhaust(plain.run(Canvas.of_rows([row], 0, CPU), limits(9)))
+        assert together.canvas.ids[index, : len(row)].tolist() == alone.canvas.ids[0].tolist()
+        assert set(together.canvas.ids[index, len(row) :].tolist()) <= {0}
+        torch.testing.assert_close(together.confidence[index, : len(row)], alone.confidence[0], atol=1e-4, rtol=1e-3)
 
 
 def test_steps_are_kept_and_know_nothing_of_earlier_requests(denoiser: Denoiser) -> None:

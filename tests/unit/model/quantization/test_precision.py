@@ -8,7 +8,8 @@ from lacuna_model.config import DenoiserConfig
 from lacuna_model.errors import ConfigError
 from lacuna_model.quantization.fp8 import Fp8, round_rows
 from lacuna_model.quantization.modules import QuantizedExperts
-from lacuna_model.quantization.precision import Precision, prepare, quantize, quantized, storage_of
+from lacuna_model.quantization.nf4 import FourBit
+from lacuna_model.quantization.precision import Precision, held_as, prepare, quantize, quantized, storage_of
 from lacuna_model.transformer.denoiser import Denoiser
 from lacuna_model.transformer.experts import Experts, Projection
 
@@ -100,6 +101,23 @@ def test_loading_tensor_by_tensor_fits_a_prepared_denoiser(denoiser: Denoiser, p
     assert {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} == expected
     model.load_state_dict(tensors, strict=True, assign=True)
     assert torch.equal(logits(model), logits(quantized(denoiser, precision)))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_what_weights_are_held_as_is_found_out(denoiser: Denoiser, precision: Precision) -> None:
+    assert held_as(quantized(denoiser, precision)) == precision
+    assert held_as(denoiser) == str(denoiser.dtype).removeprefix("torch.")
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_preparing_rounds_nothing(denoiser: Denoiser, precision: Precision, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The released checkpoint has thousands of matrices, and rounding takes seconds even on the meta device."""
+    for storage in (Fp8, FourBit):
+        monkeypatch.setattr(storage, "quantize", None)
+    with torch.device("meta"):
+        model = Denoiser(denoiser.config)
+    prepare(model, precision)
+    assert held_as(model) == precision and all(tensor.is_meta for tensor in model.state_dict().values())
 
 
 def test_no_precision_changes_nothing(denoiser: Denoiser) -> None:

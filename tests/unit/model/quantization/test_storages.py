@@ -9,7 +9,7 @@ from torch import Tensor
 from lacuna_model.errors import ConfigError
 from lacuna_model.quantization.fp8 import LARGEST, Fp8, round_rows
 from lacuna_model.quantization.nf4 import GROUP_SIZE, NF4_LEVELS, FourBit
-from lacuna_model.quantization.storage import Storage
+from lacuna_model.quantization.storage import Quantized, Storage
 
 STORAGES: list[Storage] = [Fp8(), FourBit()]
 BITS = {Fp8: 8, FourBit: 4}
@@ -64,6 +64,15 @@ def test_four_bits_keep_what_lies_on_a_level() -> None:
     assert torch.equal(values[:, :-1], codes[:, :-1]) and torch.equal(found, scales)
 
 
+@pytest.mark.parametrize("storage", STORAGES)
+@settings(max_examples=30, deadline=None)
+@given(weight=matrices())
+def test_room_is_made_as_quantising_needs_it(storage: Storage, weight: Tensor) -> None:
+    for room, made in zip(storage.empty(weight.to("meta")), storage.quantize(weight), strict=True):
+        assert room.is_meta
+        assert (room.shape, room.dtype) == (made.shape, made.dtype)
+
+
 def test_four_bits_need_whole_groups() -> None:
     with pytest.raises(ConfigError, match="groups of 32, and 48 are none"):
         FourBit().quantize(torch.randn(4, 48))
@@ -98,6 +107,10 @@ def check_product(storage: Storage, dtype: torch.dtype, tolerance: float) -> Non
     single = torch.cat(
         [storage.product(row[None], (values[e], scales[e])) for e, row in zip(experts, rows, strict=True)]
     )
+    few = torch.tensor([4, 12, 20])  # fewer rows than matrices
+    few_ends = torch.tensor([1, 1, 2, 3], dtype=torch.int32)
+    found = storage.grouped_product(rows[few], (values, scales), few_ends)
+    torch.testing.assert_close(found, grouped[few], rtol=10 * tolerance, atol=10 * tolerance)
     for product in (grouped, single):
         assert product.dtype == dtype
         error = (product.double() - expected).norm(dim=1) / expected.norm(dim=1)
@@ -125,3 +138,18 @@ def test_products_compile_to_one_graph(storage: Storage) -> None:
 
     compiled = torch.compile(both, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(rows), both(rows))
+
+
+def test_few_rows_widen_no_more_matrices_than_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a single token is read: its experts are a few of many."""
+    values, scales = FourBit().quantize(torch.randn(8, 32, 64))
+    widened: list[int] = []
+    dequantize = FourBit.dequantize
+
+    def counted(self: FourBit, quantized: Quantized, like: Tensor) -> Tensor:
+        widened.append(len(quantized[0]))
+        return dequantize(self, quantized, like)
+
+    monkeypatch.setattr(FourBit, "dequantize", counted)
+    FourBit().grouped_product(torch.randn(2, 64), (values, scales), torch.tensor([0, 0, 0, 1, 1, 2, 2, 2]).int())
+    assert widened == [2]

@@ -63,16 +63,17 @@ def test_any_socket_is_found_again(name: str) -> None:
 
 
 @posix
-def test_own_address_is_one_of_a_checkpoint_and_a_device(runtime: Path, tmp_path: Path) -> None:
+def test_own_address_is_one_of_a_checkpoint_a_device_and_a_precision(runtime: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     addresses = [
         own_address(checkpoint, device)
         for checkpoint, device in [(None, "cuda:1"), (None, "cpu"), (tmp_path, "cpu"), (tmp_path / "link", "cpu")]
     ]
-    assert addresses[2] == addresses[3]
-    assert len(set(addresses)) == 3
+    addresses += [own_address(None, "cpu", "auto"), own_address(None, "cpu", "fp8"), own_address(None, "cpu", "4bit")]
+    assert addresses[2] == addresses[3] and addresses[1] == addresses[4]
+    assert len(set(addresses)) == 5
     assert {address.socket.parent for address in addresses if address.socket} == {runtime / "lacuna"}
-    assert len({address.lock_file for address in addresses}) == 3
+    assert len({address.lock_file for address in addresses}) == 5
 
 
 @posix

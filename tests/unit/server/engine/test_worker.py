@@ -1,4 +1,5 @@
 import asyncio
+import json
 import logging
 import re
 import threading
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 import torch
 
+from lacuna_model.device import choose_dtype
+from lacuna_model.evaluation.synthetic import write_synthetic
 from lacuna_model.gap_constraints import Languages
-from lacuna_model.infill import Infiller
+from lacuna_model.infill import EMBEDDED_CHECKPOINT, Infiller
 from lacuna_model.request import InfillOptions, InfillRequest
+from lacuna_server.engine.precision import Precision
 from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent, WarmCall
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.engine.worker import ModelStatus, Worker
@@ -41,7 +45,32 @@ async def fill(worker: Worker, call: FillCall, cancelled: Callable[[], bool] = l
 def test_loading_counts_bytes(worker: Worker) -> None:
     status = worker.status
     assert (status.state, status.checkpoint, status.device, status.message) == ("ready", "embedded", "cpu", "")
+    assert status.precision == str(choose_dtype(torch.device("cpu")) or torch.float32).removeprefix("torch.")
     assert status.loaded_bytes == status.total_bytes > 1_000_000
+
+
+@pytest.mark.parametrize("precision", ["fp8", "4bit"])
+async def test_weights_are_quantised_as_asked(precision: Precision) -> None:
+    worker = Worker(None, "cpu", precision)
+    assert worker.status.precision == ""
+    await worker.load()
+    assert (worker.status.state, worker.status.precision) == ("ready", precision)
+    expected = Infiller.load(device="cpu", precision=precision)  # type: ignore[arg-type]  # not auto
+    options = InfillOptions(max_tokens=8, num_candidates=1, seed=3)
+    (found,) = (await fill(worker, replace(CALL, num_candidates=1))).fills
+    (wanted,) = expected.infill(InfillRequest(CALL.segments, "python", options)).fills
+    assert (found.texts, found.score) == (wanted.texts, wanted.score)
+
+
+async def test_a_precision_that_the_checkpoint_does_not_fit_is_told(tmp_path: Path) -> None:
+    """The experts of this one are 24 wide."""
+    config = Path(__file__).parents[3] / "fixtures" / "tiny-denoiser" / "config.json"
+    write_synthetic(tmp_path, json.loads(config.read_text(encoding="utf-8")))
+    (tmp_path / "tokenizer.json").write_bytes((EMBEDDED_CHECKPOINT / "tokenizer.json").read_bytes())
+    worker = Worker(tmp_path, "cpu", "4bit")
+    await worker.load()
+    message = "Four-bit weights need inputs in groups of 32, and 24 are none; try fp8."
+    assert (worker.status.state, worker.status.message) == ("failed", message)
 
 
 async def test_a_fill_is_what_the_model_says(worker: Worker) -> None:
