@@ -79,6 +79,9 @@ def test_a_value_in_a_yaml_file_is_yaml(lacuna: Lacuna, tmp_path: Path) -> None:
     (tmp_path / "x.yml").write_text("level: 'n\n")
     lacuna("snippet", "x.yml:1:10", "--schema", "s.json", "--before", "'n", "--in-place", cwd=tmp_path)
     assert (tmp_path / "x.yml").read_text() == "level: 'no'\n"
+    given = ("--schema", "s.json", "--language", "yaml", "--prefix", "level: 'n", "--before", "'n", "--show-steps")
+    done = lacuna("snippet", *given, cwd=tmp_path)
+    assert (done.stdout, done.stderr[:7]) == (b"o'\n", b"step  1")
 
 
 def test_presets_are_listed(lacuna: Lacuna) -> None:

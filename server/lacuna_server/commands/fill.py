@@ -1,8 +1,6 @@
 """`lacuna fill`: fills the gap at a position, a selection, or the marked gaps of a file."""
 
 import os
-from contextlib import nullcontext
-from functools import partial
 from typing import Annotated
 
 import typer
@@ -12,6 +10,8 @@ from lacuna_server.commands.options import (
     AsJson,
     Candidates,
     Checkpoint,
+    ContextLines,
+    DeadlineMs,
     Device,
     FileLanguage,
     InPlace,
@@ -19,18 +19,19 @@ from lacuna_server.commands.options import (
     MaxTokens,
     NoEngine,
     Seed,
+    ShowSteps,
     To,
+    Verbose,
     WeightPrecision,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
 from lacuna_server.files import STANDARD_INPUT, read_source
-from lacuna_server.filling import Show, ask_engine, fill_here
+from lacuna_server.filling import Model, fill_gaps
 from lacuna_server.gaps import DEFAULT_MARKER, find_gaps
 from lacuna_server.languages import check_language, language_of
-from lacuna_server.outcome import NUM_CONTEXT_LINES, Outcome, deliver
+from lacuna_server.outcome import Outcome, deliver
 from lacuna_server.positions import parse_position, parse_target
-from lacuna_server.steps import steps_shown
 
 
 def fill(
@@ -54,10 +55,7 @@ def fill(
     syntax: Annotated[
         bool, typer.Option("--syntax/--no-syntax", help="Prefer fills that keep the syntax of the file's language.")
     ] = True,
-    deadline_ms: Annotated[
-        float | None,
-        typer.Option("--deadline-ms", min=0, metavar="MS", help="Give the best fill found within this time."),
-    ] = None,
+    deadline_ms: DeadlineMs = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -65,22 +63,9 @@ def fill(
     no_engine: NoEngine = False,
     in_place: InPlace = False,
     as_json: AsJson = False,
-    with_steps: Annotated[
-        bool, typer.Option("--show-steps", help="Show the canvas as it resolves, on standard error.")
-    ] = False,
-    context: Annotated[
-        int | None,
-        typer.Option(
-            "--context",
-            "-C",
-            min=0,
-            metavar="LINES",
-            help=f"Lines of the file to show around the fill [{NUM_CONTEXT_LINES} on a terminal, else only the fill].",
-        ),
-    ] = None,
-    verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Print steps, forwards and time even when piped.")
-    ] = False,
+    with_steps: ShowSteps = False,
+    context: ContextLines = None,
+    verbose: Verbose = False,
 ) -> None:
     """Fill a gap with the text that belongs there.
 
@@ -94,7 +79,6 @@ def fill(
         raise UserError("Standard input cannot be changed in place; leave --in-place out or name a file.")
     gaps = find_gaps(read_source(place.file), place.position, end, marker)
 
-    output = Console(highlight=False, emoji=False)
     log = Console(stderr=True, highlight=False, emoji=False)
     call = FillCall(
         gaps.segments,
@@ -108,16 +92,13 @@ def fill(
         steps=with_steps,
         syntax=syntax,
     )
-    shown: Show = partial(steps_shown, gaps, log) if with_steps else lambda: nullcontext(lambda _: None)
-    result = (fill_here if no_engine else ask_engine)(call, checkpoint, device, precision, log, shown)
-    if not result.fills:
-        raise UserError("Nothing was filled in the time that --deadline-ms allows; allow more.")
+    result = fill_gaps(call, gaps, Model(checkpoint, device, precision, no_engine), log)
     deliver(
         Outcome(gaps, chosen_language, result),
         in_place=in_place,
         as_json=as_json,
         context=context,
         verbose=verbose,
-        output=output,
+        output=Console(highlight=False, emoji=False),
         log=log,
     )

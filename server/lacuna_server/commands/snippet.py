@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,19 +13,23 @@ from lacuna_server.commands.options import (
     AsJson,
     Candidates,
     Checkpoint,
+    ContextLines,
+    DeadlineMs,
     Device,
     FileLanguage,
     InPlace,
     MaxTokens,
     NoEngine,
     Seed,
+    ShowSteps,
     To,
+    Verbose,
     WeightPrecision,
 )
 from lacuna_server.engine.protocol import FillCall
 from lacuna_server.errors import UserError
 from lacuna_server.files import STANDARD_INPUT, Source, read_source
-from lacuna_server.filling import ask_engine, fill_here
+from lacuna_server.filling import Model, fill_gaps
 from lacuna_server.gaps import Gaps, find_gaps
 from lacuna_server.languages import TEXT, check_language, is_yaml, language_of
 from lacuna_server.outcome import Outcome, deliver
@@ -58,7 +61,9 @@ def snippet(
     schema: Annotated[
         Path | None,
         typer.Option(
-            "--schema", metavar="FILE", help="The value is JSON, or YAML in a YAML file, of this JSON Schema."
+            "--schema",
+            metavar="FILE",
+            help="The value is JSON of this JSON Schema; YAML in a YAML file, or if that is the --language.",
         ),
     ] = None,
     preset: Annotated[
@@ -76,6 +81,7 @@ def snippet(
     language: FileLanguage = None,
     max_tokens: MaxTokens = 64,
     candidates: Candidates = 1,
+    deadline_ms: DeadlineMs = None,
     seed: Seed = 0,
     checkpoint: Checkpoint = None,
     device: Device = "auto",
@@ -83,6 +89,9 @@ def snippet(
     no_engine: NoEngine = False,
     in_place: InPlace = False,
     as_json: AsJson = False,
+    with_steps: ShowSteps = False,
+    context: ContextLines = None,
+    verbose: Verbose = False,
 ) -> None:
     """Fill a gap with a value that has a format.
 
@@ -92,9 +101,10 @@ def snippet(
     if list_presets:
         _print_presets()
         return
-    constraint = _constraint(regex, choice or (), schema, preset, target) | {"before": before, "after": after}
+    in_yaml = is_yaml("" if target is None else parse_target(target).file, language or TEXT)
+    constraint = _constraint(regex, choice or (), schema, preset, in_yaml) | {"before": before, "after": after}
     gaps = _gaps(target, to, prefix, suffix)
-    chosen_language = check_language(language) if language is not None else _language(target, schema)
+    chosen_language = _language(language, target, schema)
     if in_place and gaps.source.path is None:
         raise UserError("--in-place needs a file; write FILE:LINE:COLUMN or leave it out.")
     _check(constraint, gaps, chosen_language)
@@ -106,34 +116,33 @@ def snippet(
         client=f"lacuna snippet {os.getpid()}",  # of its own, for nobody's newer call replaces this one
         max_tokens=max_tokens,
         num_candidates=candidates,
+        deadline_ms=deadline_ms,
         seed=seed,
+        steps=with_steps,
         constraints=(constraint,),
     )
-    result = (fill_here if no_engine else ask_engine)(
-        call, checkpoint, device, precision, log, lambda: nullcontext(lambda _: None)
-    )
+    result = fill_gaps(call, gaps, Model(checkpoint, device, precision, no_engine), log)
     deliver(
         Outcome(gaps, chosen_language, result),
         in_place=in_place,
         as_json=as_json,
-        context=None,
-        verbose=False,
+        context=context,
+        verbose=verbose,
         output=Console(highlight=False, emoji=False),
         log=log,
     )
 
 
 def _constraint(
-    regex: str | None, choice: Sequence[str], schema: Path | None, preset: str | None, target: str | None
+    regex: str | None, choice: Sequence[str], schema: Path | None, preset: str | None, in_yaml: bool
 ) -> dict[str, Any]:
-    """The one format that was given, for a target, as JSON."""
+    """The one format that was given, as JSON."""
     given = {"regex": regex, "choice": list(choice) or None, "schema": schema, "preset": preset}
     formats = {name: value for name, value in given.items() if value is not None}
     if len(formats) != 1:
         raise UserError("Name one format: --regex, --choice, --schema or --preset; --list-presets shows the presets.")
     if schema is None:
         return formats
-    in_yaml = target is not None and is_yaml(parse_target(target).file)
     return {"schema": _read_schema(schema), "notation": "yaml" if in_yaml else "json"}
 
 
@@ -161,8 +170,10 @@ def _gaps(target: str | None, to: str | None, prefix: str | None, suffix: str | 
     return find_gaps(read_source(place.file), place.position, None if to is None else parse_position(to), None)
 
 
-def _language(target: str | None, schema: Path | None) -> str:
-    """The language of a file, and without one that of the format."""
+def _language(named: str | None, target: str | None, schema: Path | None) -> str:
+    """The language that was named, or that of the file, or without one that of the format."""
+    if named is not None:
+        return TEXT if is_yaml("", named) else check_language(named)
     if target is not None and (file := parse_target(target).file) != STANDARD_INPUT:
         return language_of(file)
     return TEXT if schema is None else "json"

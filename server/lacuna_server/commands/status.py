@@ -6,13 +6,14 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from lacuna_server.commands.options import AsJson
 from lacuna_server.reasons import Reason
-from lacuna_server.render import table_console, visible
+from lacuna_server.render import TABLE_WIDTH, table_console, visible
 
 if TYPE_CHECKING:
     from lacuna_server.engine.protocol import Status
@@ -41,8 +42,12 @@ def _print(found: "list[Found]") -> None:
     understood = [each.status for each in found if each.status is not None]
     for status in understood:
         table.add_row(*(escape(visible(cell)) for cell in _row(status)))
-    if understood:
+    wanted = console.measure(table, options=console.options.update(width=TABLE_WIDTH)).maximum
+    if understood and wanted <= console.width:
         console.print(table)
+    else:
+        for status in understood:
+            _print_below_each_other(status, console)
     for each in found:
         problem = each.problem if each.status is None else each.status.message
         if problem:
@@ -51,6 +56,11 @@ def _print(found: "list[Found]") -> None:
     for told in (told for status in understood for told in status.reasons):
         why = meaning.get(told.reason, told.reason)  # an editor's server of another version may have others
         console.print(Text(visible(f"No suggestion ({told.count}): {why}.")), soft_wrap=True)
+
+
+def _print_below_each_other(status: "Status", console: Console) -> None:
+    for name, cell in zip(COLUMNS, _row(status), strict=True):
+        console.print(Text(f"{name:{max(map(len, COLUMNS))}}  {visible(cell)}"), soft_wrap=True)
 
 
 def _row(status: "Status") -> tuple[str, ...]:

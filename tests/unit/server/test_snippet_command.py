@@ -30,7 +30,7 @@ MISTAKES: list[tuple[list[str], str]] = [
 @pytest.fixture
 def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("lacuna_server.commands.snippet.ask_engine", None)
+    monkeypatch.setattr("lacuna_server.commands.snippet.fill_gaps", None)
     for name, text in (
         ("x.py", "y = 1\ny\n"),
         ("list.json", "[]"),
