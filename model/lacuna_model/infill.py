@@ -144,9 +144,11 @@ class Infiller:
         other.cache = PrefixCache(self.denoiser, self._max_cache_bytes)
         return other
 
-    def infill(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> InfillResult:
+    def infill(
+        self, request: InfillRequest, cancelled: Callable[[], bool] = never, groups: Sequence[range] | None = None
+    ) -> InfillResult:
         """Fills the gaps of a request; see `run`."""
-        steps = self.run(request, cancelled)
+        steps = self.run(request, cancelled, groups)
         while True:
             try:
                 next(steps)
@@ -154,26 +156,33 @@ class Infiller:
                 result: InfillResult = stop.value
                 return result
 
-    def run(self, request: InfillRequest, cancelled: Callable[[], bool] = never) -> Steps:
+    def run(
+        self, request: InfillRequest, cancelled: Callable[[], bool] = never, groups: Sequence[range] | None = None
+    ) -> Steps:
         """Fills the gaps of a request and yields the canvas after every step.
 
         Args:
             request: the text and its gaps.
             cancelled: asked at the start and before every step; once it answers True, the result is empty.
+            groups: runs of neighbouring gaps that share a canvas, from the first gap to the last; None: what suits the
+                checkpoint.
 
         Raises:
             InputError: a draft is longer than its gap.
             ConstraintError: a constraint is wrong, or leaves no fill.
         """
-        if request.options.syntax:
-            return run_with_syntax(self._run_groups, request, cancelled)
-        return self._run_groups(request, cancelled)
 
-    def _run_groups(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
-        """Fills gaps that may lie too far apart for one canvas."""
+        def run(request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
+            return run_chain(self._run_group, request, groups or self._groups(request), cancelled)
+
+        return run_with_syntax(run, request, cancelled) if request.options.syntax else run(request, cancelled)
+
+    def _groups(self, request: InfillRequest) -> list[range]:
+        """Runs of gaps that share a canvas. With beams none do: that would save no pass, and fill no gap better."""
+        if self._beam_width(request) is not None:
+            return [range(gap, gap + 1) for gap in range(request.num_gaps)]
         num_needed = [ROOM_OF_CONSTRAINT * least for least in self.languages(request).num_tokens]
-        groups = group_gaps(request, self.tokenizer, self.denoiser.config, num_needed)
-        return run_chain(self._run_group, request, groups, cancelled)
+        return group_gaps(request, self.tokenizer, self.denoiser.config, num_needed)
 
     def _run_group(self, request: InfillRequest, cancelled: Callable[[], bool]) -> Steps:
         """Fills gaps that share a canvas."""

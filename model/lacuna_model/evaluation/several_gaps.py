@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from rich.console import Console
 
-from lacuna_model.chaining import group_gaps, run_chain
+from lacuna_model.chaining import group_gaps
 from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.evaluation.gapped import SPREADS, GappedDocument, cut_documents
@@ -20,9 +20,8 @@ from lacuna_model.evaluation.report import (
     percentile,
     render_table,
 )
-from lacuna_model.infill import Infiller, never
+from lacuna_model.infill import Infiller
 from lacuna_model.request import InfillOptions, InfillRequest
-from lacuna_model.result import InfillResult
 
 Method = Literal["joint", "one by one", "alone"]
 """How the gaps of a file are filled:
@@ -231,9 +230,9 @@ def fill_file(infiller: Infiller, gapped: GappedDocument, method: Method, option
     groups = group_gaps(request, infiller.tokenizer, infiller.denoiser.config) if method == "joint" else one_each
     started = time.perf_counter()
     if method == "alone":
-        results = [_fill(infiller, _alone(request, gap), [range(1)]) for gap in range(request.num_gaps)]
+        results = [infiller.infill(_alone(request, gap)) for gap in range(request.num_gaps)]
     else:
-        results = [_fill(infiller, request, groups)]
+        results = [infiller.infill(request, groups=groups)]
     seconds = time.perf_counter() - started
     texts = tuple(text for result in results for text in result.fills[0].texts)
     return FileResult(
@@ -250,13 +249,3 @@ def fill_file(infiller: Infiller, gapped: GappedDocument, method: Method, option
 def _alone(request: InfillRequest, gap: int) -> InfillRequest:
     """The request for one gap with the others left out."""
     return replace(request, segments=("".join(request.segments[: gap + 1]), "".join(request.segments[gap + 1 :])))
-
-
-def _fill(infiller: Infiller, request: InfillRequest, groups: Sequence[range]) -> InfillResult:
-    steps = run_chain(infiller.run, request, groups, never)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: InfillResult = stop.value
-            return result
