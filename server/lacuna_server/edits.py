@@ -28,7 +28,7 @@ A very long text gets as many as an engine gives, whatever its length.
 async def fill_gaps(
     session: Session, document: OpenDocument, window: Window, gaps: Sequence[tuple[int, int]]
 ) -> Filled | Reason:
-    """Fills gaps of a document in one canvas.
+    """Fills gaps of a document with one call.
 
     Args:
         session: whose document it is.

@@ -57,7 +57,7 @@ class AlternativesParams:
 
 @dataclass(frozen=True, slots=True)
 class FillSelectionParams:
-    """Asks for another text in the place of a range, or of several ranges, which are filled in one canvas."""
+    """Asks for another text in the place of a range, or of several ranges, which are filled by one call."""
 
     text_document: TextDocumentIdentifier
     range: Range | None = None
