@@ -12,8 +12,8 @@ NUM_COMPILED_PRODUCTS = 64
 """Matrix products that oneDNN keeps compiled, one for each shape; by default it keeps 1,024, which are never all used
 again and take hundreds of megabytes."""
 
-FILLS_BETWEEN_TRIMS = 32
-"""A trim takes milliseconds."""
+FILLS_BETWEEN_TRIMS = 8
+"""A trim, and to fetch back what was still wanted, takes some 50 ms."""
 
 
 def keep_few_products() -> None:
