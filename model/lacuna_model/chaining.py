@@ -1,4 +1,4 @@
-"""Gaps that lie too far apart for one canvas: groups of neighbours are filled one after the other.
+"""Gaps that do not share a canvas, because they lie too far apart or gain nothing by it: one group after the other.
 
 Inside a group the gaps are resolved together, each in sight of the others. From group to group knowledge flows to the
 right alone: the fills of one stand in the prefix of the next. Gaps still to come are left out of the suffix, as if

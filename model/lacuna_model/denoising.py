@@ -24,8 +24,8 @@ class State:
     Attributes:
         canvas: what the next step will read.
         whole: the text so far with a guess in every undecided slot, (B, L) int64.
-        confidence: probability of each token of `whole`, (B, L) float32: in the last pass or, under constraints, in the
-            last that had a choice.
+        confidence: probability of each token of `whole`, (B, L) float32: in the last pass or, under a constraint, which
+            leaves a decided slot no choice, in the pass that decided it.
         is_open: slots that nothing was accepted for yet, (B, L) bool.
         drafted: slots whose first token came with the canvas, (B, L) bool.
         beliefs: soft embeddings of the last prediction at the slots, (B, L, D); None before the first step.
@@ -214,7 +214,7 @@ class Denoising:
         is_same = ((whole == state.whole) | ~editable).all(1)
         num_stable_steps = torch.where(is_same & (state.num_stable_steps >= 0), state.num_stable_steps + 1, 0)
         mean_entropy = (prediction.entropy * undecided).sum(1) / undecided.sum(1).clamp(min=1)
-        is_judged = undecided if self.constraints is not None else running  # constraints leave decided slots no choice
+        is_judged = running & (undecided | ~self._has_no_choice(state.canvas))
         beliefs = hidden.new_zeros(hidden.shape).index_copy(0, rows, self.denoiser.beliefs(tempered.to(hidden.dtype)))
         after = replace(
             state,
@@ -245,7 +245,7 @@ class Denoising:
         """Settles, then puts noise back where the sampler doubts the text; None where it doubts nothing."""
         state = self.settle(state)
         canvas = state.canvas
-        doubted = self.sampler.revision.doubt(state.confidence, canvas.editable)
+        doubted = self.sampler.revision.doubt(state.confidence, canvas.editable) & ~self._has_no_choice(canvas)
         if not bool(doubted.any()):
             return None
         noise = self.sampler.noise.draw(canvas.ids.shape, canvas.ids.device, self.draws)
@@ -256,6 +256,12 @@ class Denoising:
             num_stable_steps=torch.zeros_like(state.num_stable_steps),
             finished=~doubted.any(1),
         )
+
+    def _has_no_choice(self, canvas: Canvas) -> Tensor:
+        """Slots that a constraint keeps as they are once they are decided, (B, L) bool."""
+        if self.constraints is None:
+            return torch.zeros_like(canvas.editable)
+        return self.constraints.bind(canvas)
 
     def _beliefs(self, state: State) -> Tensor | None:
         """What self-conditioning sees: the last prediction at the slots, certainty at the given tokens."""

@@ -138,6 +138,11 @@ class GapConstraints:
             for programme, slots in zip(self.programmes, num_slots, strict=True)
         )
 
+    def bind(self, canvas: Canvas) -> Tensor:
+        """Slots of gaps that have a constraint, (B, L) bool."""
+        bound = [gap for gap, programme in enumerate(self.programmes) if programme is not None]
+        return torch.isin(canvas.gaps, torch.tensor(bound, device=canvas.gaps.device))
+
     def apply(
         self, logits: Tensor, canvas: Canvas, undecided: Tensor, is_greedy: Tensor | None, draws: Draws
     ) -> Tensor:

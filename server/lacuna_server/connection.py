@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 5.0
 """After which an engine given by its address, that did not answer, may be asked again."""
 
-STATUS_SECONDS = 1.0
+PATIENCE_SECONDS = 1.0
 """For which a person who asks how the engine is waits for its answer."""
 
 logger = logging.getLogger(__name__)
@@ -138,11 +138,16 @@ class Connection:
             await self._client.tell_reasons(call)
 
     async def ask_status(self) -> Status | None:
-        """How the engine is; if it does not answer at once, how it was."""
+        """How the engine is; if it does not answer at once, how it was. One that is gone is looked for again."""
         if self._client is not None:
-            with suppress(EngineError, TimeoutError):
-                async with asyncio.timeout(STATUS_SECONDS):
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     self.status = await self._client.status()
+            except TimeoutError:
+                pass
+            except EngineError as error:
+                logger.warning("%s", error)
+                self._open()
         return self.status
 
     def _refused(self, error: EngineRefusedError) -> Reason:

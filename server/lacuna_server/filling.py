@@ -95,13 +95,13 @@ def _ask_engine(call: FillCall, model: Model, log: Console, shown: Show) -> Resu
 
 
 async def _tell_if_waiting(client: "EngineClient", log: Console) -> None:
-    """Says after a while that the engine has other work to do first, if so."""
+    """Says after a while that calls stand in line, if so; whether this one does, the engine does not tell."""
     from lacuna_server.engine.errors import EngineError
 
     await asyncio.sleep(PATIENCE_SECONDS)
     with suppress(EngineError):
-        if (await client.status()).num_queued:
-            log.print("The engine is busy with another call; this one waits for its turn.")
+        if num_queued := (await client.status()).num_queued:
+            log.print(f"Still waiting; calls in line at the engine: {num_queued}.")
 
 
 def _fill_here(call: FillCall, model: Model, log: Console, shown: Show) -> ResultEvent:

@@ -32,6 +32,7 @@ class PythonJudge:
 
     def __init__(self, segments: Sequence[str]) -> None:
         """Judges nothing yet; `segments` are the texts around the gaps."""
+        self._whole = tuple(segments)
         self._segments = part_around(segments, _MAX_CHARACTERS)
         self._parser = parsers_of("python")[0]
         self._trees = TreeJudge(self._segments, self._parser)
@@ -42,6 +43,9 @@ class PythonJudge:
         if error is None:
             return None
         segments = self._sound_part
+        is_badly_cut = self._segments != self._whole and segments != self._segments  # within a long string, perhaps
+        if is_badly_cut and python_error(join(self._whole, fills)) is None:
+            return None
         if segments is None:
             return self._trees.fault(fills)
         if segments != self._segments:

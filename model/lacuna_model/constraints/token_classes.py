@@ -169,7 +169,7 @@ class TokenClasses:
 def _exponentials(rows: LogitArray, live: IntArray, bases: LogitArray) -> LogitArray:
     """The exponentials of some tokens' logits, (N, V), relative to the slots' bases, (N,); in the order of `live`."""
     relative = rows - bases[:, None] if bases.any() else rows
-    if len(live) < rows.shape[1] // 2:
-        return np.exp(relative.take(live, axis=1))
-    with np.errstate(over="ignore"):  # tokens that are not live may lie anywhere
+    with np.errstate(over="ignore"):  # tokens that are not live may lie anywhere, and with no base the others too
+        if len(live) < rows.shape[1] // 2:
+            return np.exp(relative.take(live, axis=1))
         return np.exp(relative).take(live, axis=1, mode="wrap")  # reads memory in order first, which is fast

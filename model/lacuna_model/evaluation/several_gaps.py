@@ -27,8 +27,8 @@ Method = Literal["joint", "one by one", "alone"]
 """How the gaps of a file are filled:
 
 - joint: as many in one canvas as fit, canvas after canvas;
-- one by one: the baseline, what an editor does that knows one gap only. From left to right each gap gets a canvas of
-  its own, with the earlier fills in the prefix and the later gaps left out of the suffix;
+- one by one: what an editor does that knows one gap only, and what beams do. From left to right each gap gets a canvas
+  of its own, with the earlier fills in the prefix and the later gaps left out of the suffix;
 - alone: each gap as if nobody had filled any other, all others left out.
 
 All three use the same model, options and prefix cache, and see the same text beside the gaps.

@@ -59,6 +59,10 @@ class WindowShape:
     beams: float = 0.0
     num_characters: int = 1900
 
+    def __post_init__(self) -> None:
+        if self.beams and (self.num_gaps > 1 or self.canvas_length < MAX_OPEN_SLOTS + MAX_SUFFIX_TOKENS):
+            raise ValueError(f"what beams see is one gap in {MAX_OPEN_SLOTS + MAX_SUFFIX_TOKENS} positions or more")
+
 
 class Batch(NamedTuple):
     """Windows and their canvases, ready to be noised.
@@ -194,7 +198,7 @@ class WindowDataset(Dataset[Window]):
         usable = [index for index, (start, _) in enumerate(gaps) if start <= shape.num_tokens]
         repeated = itertools.cycle(random.permutation(usable).tolist())
         for row, index in enumerate(itertools.islice(repeated, shape.num_canvases)):
-            if shape.num_gaps == 1 and random.random() < shape.beams:
+            if shape.beams and random.random() < shape.beams:
                 canvas = self._as_beams_see_it(tokens, gaps[index], random)
             else:
                 canvas = self._canvas(tokens, gaps[index : index + shape.num_gaps], random)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
-from lacuna_server.commands.options import AsJson, Checkpoint, Device, WeightPrecision
-from lacuna_server.engine.precision import Quantized, quantized
+from lacuna_server.commands.options import AsJson, Checkpoint, Device
+from lacuna_server.engine.precision import Precision, Quantized, quantized
 from lacuna_server.errors import UserError
 from lacuna_server.loading import load_infiller, progress_bar
 from lacuna_server.render import table_console
@@ -31,7 +31,9 @@ def bench(
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="gpu: random weights of DiffusionGemma-26B-A4B in its bfloat16.")
     ] = False,
-    precision: WeightPrecision = "auto",
+    precision: Annotated[
+        Precision, typer.Option("--precision", help="gpu: quantise the weights; auto: as they were saved.")
+    ] = "auto",
     num_prefix_tokens: Annotated[
         int | None,
         typer.Option("--prefix-tokens", min=2, metavar="N", help="Tokens before the gap; 1000, 2000 for gpu."),

@@ -101,7 +101,8 @@ def snippet(
     if list_presets:
         _print_presets()
         return
-    in_yaml = is_yaml("" if target is None else parse_target(target).file, language or TEXT)
+    file = "" if target is None or language is not None else parse_target(target).file
+    in_yaml = is_yaml(file, language or TEXT)
     constraint = _constraint(regex, choice or (), schema, preset, in_yaml) | {"before": before, "after": after}
     gaps = _gaps(target, to, prefix, suffix)
     chosen_language = _language(language, target, schema)

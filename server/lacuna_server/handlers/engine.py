@@ -6,10 +6,11 @@ from lacuna_server.session import Session
 
 async def status(session: Session) -> Report:
     """Tells how everything is."""
+    engine = await session.connection.ask_status()
     counts = session.reasons.most_common()
     return Report(
         session.connection.condition,
-        await session.connection.ask_status(),
+        engine,
         tuple(session.empty_answers),
         tuple(EmptyAnswers(reason.value, reason.description, count) for reason, count in counts),
         session.problems,

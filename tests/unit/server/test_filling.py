@@ -22,7 +22,7 @@ class Client:
         return Status(VERSION, 1, "ready", num_queued=self.num_queued)
 
 
-@pytest.mark.parametrize(("num_queued", "told"), [(1, "busy with another call"), (0, ""), (None, "")])
+@pytest.mark.parametrize(("num_queued", "told"), [(1, "in line at the engine: 1"), (0, ""), (None, "")])
 async def test_who_waits_for_their_turn_is_told(
     monkeypatch: pytest.MonkeyPatch, num_queued: int | None, told: str
 ) -> None:

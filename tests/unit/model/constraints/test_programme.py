@@ -177,6 +177,14 @@ def test_a_slots_logits_may_lie_anywhere(shift: float) -> None:
     np.testing.assert_allclose(np.exp(shifted), np.exp(logits), atol=1e-4)
 
 
+def test_few_of_many_tokens_may_lie_anywhere() -> None:
+    maker = programme("a", b"", b"", None)
+    assert maker is not None
+    logits = np.full((1, len(VOCABULARY)), 150.0, np.float32)
+    assert maker.solve(logits, np.array([NOWHERE])) is not None
+    assert np.exp(logits).max() == pytest.approx(1)
+
+
 def test_what_no_text_has_is_impossible() -> None:
     maker = programme("ab", b"", b"", None)
     assert maker is not None

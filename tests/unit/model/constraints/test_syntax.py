@@ -325,6 +325,13 @@ def test_of_a_long_text_whole_statements_near_the_gaps_are_judged() -> None:
     assert part_around(("    " * 9, "    " * 9), 9) == ("    " * 9, "    " * 9)
 
 
+def test_a_long_string_may_be_cut_anywhere() -> None:
+    lines = "select a\nfrom it's\n" * 4000
+    check = SyntaxCheck.of((f'query = """\n{lines}', f'\n{lines}"""\nx = 1\n'), "python")
+    assert check is not None
+    assert [check.fault([fill]) for fill in ("a, b from it's", "x (y", "a b")] == [None] * 3
+
+
 def test_a_grammar_is_loaded_when_it_is_needed() -> None:
     program = (
         "import sys; from lacuna_model.constraints.syntax import SyntaxCheck;"
