@@ -1,6 +1,6 @@
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,10 @@ def run(infiller: Infiller, request: InfillRequest) -> tuple[list[DenoisingStep]
             return found, stop.value
 
 
+def of_each_gap(gaps: Sequence[Any], before: Sequence[str]) -> tuple[Any, ...]:
+    return tuple(CALIBRATION.gaps((gap,), text)[0] for gap, text in zip(gaps, before, strict=False))
+
+
 OPTIONS = InfillOptions(max_tokens=6, num_candidates=2)
 
 
@@ -180,12 +184,12 @@ def test_what_is_denoised_from_left_to_right_is_calibrated(
     infiller.calibration = None
     raw_steps, raw = run(infiller, request_)
     assert [fill.texts for fill in result.fills] == [fill.texts for fill in raw.fills]
-    before = request_.segments[0]
+    before = request_.segments  # of each gap, as far as it matters: each has a canvas of its own
     for fill, own in zip(result.fills, raw.fills, strict=True):
-        assert fill.tokens == (CALIBRATION.fill(own, before).tokens if calibrated else own.tokens)
-        assert fill.probability == (CALIBRATION.fill(own, before).probability if told else None)
+        assert fill.tokens == (of_each_gap(own.tokens, before) if calibrated else own.tokens)
+        assert fill.probability == (CALIBRATION.fill(own, before[0]).probability if told else None)
     for step, own_step in zip(steps, raw_steps, strict=True):
-        assert step.gaps == (CALIBRATION.gaps(own_step.gaps, before) if calibrated else own_step.gaps)
+        assert step.gaps == (of_each_gap(own_step.gaps, before) if calibrated else own_step.gaps)
 
 
 def test_the_embedded_checkpoint_is_calibrated() -> None:
