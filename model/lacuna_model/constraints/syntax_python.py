@@ -27,7 +27,7 @@ class PythonJudge:
 
     The parser stops at the first error. So where the text is broken elsewhere, fills are judged within the widest
     statement around the gaps that some simple fill makes sound; where there is none, by tree-sitter. Of a long text
-    only the part around the gaps is looked at.
+    the part around the gaps is looked at, and the whole one only where no simple fill makes that part sound.
     """
 
     def __init__(self, segments: Sequence[str]) -> None:

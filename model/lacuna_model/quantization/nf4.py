@@ -38,18 +38,16 @@ class FourBit:
     def empty(self, weight: Tensor) -> Quantized:
         """See `Storage.empty`."""
         *shape, num_columns = weight.shape
-        if num_columns % GROUP_SIZE:
-            raise ConfigError(
-                f"Four-bit weights need inputs in groups of {GROUP_SIZE}, and {num_columns} are none; try fp8."
-            )
+        _check(num_columns)
         values = weight.new_empty((*shape, num_columns // 2), dtype=torch.uint8)
         return values, weight.new_empty((*shape, num_columns // GROUP_SIZE), dtype=torch.bfloat16)
 
     def quantize(self, weight: Tensor) -> Quantized:
         """Rounds to the nearest level, scaled by the largest weight of each group of 32; a stack matrix by matrix."""
-        values, scales = self.empty(weight)
         if weight.dim() == 2:
+            _check(weight.shape[-1])
             return self._round(weight)
+        values, scales = self.empty(weight)
         for matrix, to_values, to_scales in zip(weight, values, scales, strict=True):
             for target, source in zip((to_values, to_scales), self._round(matrix), strict=True):
                 target.copy_(source)
@@ -102,3 +100,10 @@ def _made_pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.dev
     table = torch.tensor((*levels, *[0.0] * (16 - len(levels))), dtype=dtype)
     codes = torch.arange(256)
     return table[torch.stack((codes >> 4, codes & 15), dim=1)].to(device)
+
+
+def _check(num_columns: int) -> None:
+    if num_columns % GROUP_SIZE:
+        raise ConfigError(
+            f"Four-bit weights need inputs in groups of {GROUP_SIZE}, and {num_columns} are none; try fp8."
+        )

@@ -13,7 +13,7 @@ NUM_COMPILED_PRODUCTS = 64
 again and take hundreds of megabytes."""
 
 FILLS_BETWEEN_TRIMS = 8
-"""A trim, and to fetch back what was still wanted, takes some 50 ms."""
+"""A trim takes time, and so does fetching back what was still wanted."""
 
 
 def keep_few_products() -> None:

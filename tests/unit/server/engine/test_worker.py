@@ -16,7 +16,7 @@ from lacuna_model.evaluation.synthetic import write_synthetic
 from lacuna_model.gap_constraints import Languages
 from lacuna_model.infill import EMBEDDED_CHECKPOINT, Infiller
 from lacuna_model.request import InfillOptions, InfillRequest
-from lacuna_server.engine.precision import Precision
+from lacuna_server.engine.precision import Precision, quantized
 from lacuna_server.engine.protocol import FillCall, ResultEvent, StepEvent, WarmCall
 from lacuna_server.engine.refusals import RefusedError
 from lacuna_server.engine.worker import ModelStatus, Worker
@@ -55,7 +55,7 @@ async def test_weights_are_quantised_as_asked(precision: Precision) -> None:
     assert worker.status.precision == ""
     await worker.load()
     assert (worker.status.state, worker.status.precision) == ("ready", precision)
-    expected = Infiller.load(device="cpu", precision=precision)  # type: ignore[arg-type]  # not auto
+    expected = Infiller.load(device="cpu", precision=quantized(precision))
     options = InfillOptions(max_tokens=8, num_candidates=1, seed=3)
     (found,) = (await fill(worker, replace(CALL, num_candidates=1))).fills
     (wanted,) = expected.infill(InfillRequest(CALL.segments, "python", options)).fills
