@@ -15,14 +15,21 @@ type Items = vscode.InlineCompletionItem[];
 
 type Next = Parameters<NonNullable<Middleware['provideInlineCompletionItems']>>[4];
 
+/** Where in which state of a document; a file that is opened again is another document and begins its versions anew. */
+interface Place {
+  readonly document: vscode.TextDocument;
+  readonly version: number;
+  readonly position: vscode.Position;
+}
+
 interface Answer {
-  readonly place: string;
+  readonly place: Place;
   readonly items: Items;
   readonly hasAlternatives: boolean;
 }
 
 export class Suggestions {
-  #wish: { readonly place: string; readonly length: Length } | undefined;
+  #wish: { readonly place: Place; readonly length: Length } | undefined;
   #answer: Answer | undefined;
 
   readonly #client: () => LanguageClient | undefined;
@@ -41,7 +48,11 @@ export class Suggestions {
   async show(length?: Length): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     if (!editor) return;
-    if (length) this.#wish = { place: placeOf(editor.document, editor.selection.active), length };
+    if (length)
+      this.#wish = {
+        place: placeOf(editor.document, editor.selection.active),
+        length,
+      };
     await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
   }
 
@@ -61,9 +72,10 @@ export class Suggestions {
     const isAutomatic = context.triggerKind === vscode.InlineCompletionTriggerKind.Automatic;
     if (isAutomatic && (this.#pauses.isFilePaused(document.uri) || hasSeveralCursors(document))) return [];
     const place = placeOf(document, position);
-    const wish = this.#wish?.place === place ? this.#wish : undefined;
+    const wish = isSame(this.#wish?.place, place) ? this.#wish : undefined;
     this.#wish = undefined;
-    const known = this.#answer?.place === place && !context.selectedCompletionInfo && !wish ? this.#answer : undefined;
+    const isKnown = isSame(this.#answer?.place, place) && !context.selectedCompletionInfo && !wish;
+    const known = isKnown ? this.#answer : undefined;
     if (known && (isAutomatic || known.hasAlternatives)) return known.items;
 
     const items = await this.#running.run(async (inner) => {
@@ -96,7 +108,10 @@ export class Suggestions {
   ): Promise<Items> {
     const client = this.#client();
     if (!client) return [];
-    const params = { ...at(client, document, position), count: NUM_ALTERNATIVES };
+    const params = {
+      ...at(client, document, position),
+      count: NUM_ALTERNATIVES,
+    };
     return this.#asked(await client.sendRequest(alternatives, params, token), token);
   }
 
@@ -115,8 +130,12 @@ function at(client: LanguageClient, document: vscode.TextDocument, position: vsc
   };
 }
 
-function placeOf(document: vscode.TextDocument, position: vscode.Position): string {
-  return `${document.uri.toString()}#${document.version}:${position.line}:${position.character}`;
+function placeOf(document: vscode.TextDocument, position: vscode.Position): Place {
+  return { document, version: document.version, position };
+}
+
+function isSame(one: Place | undefined, other: Place): boolean {
+  return one?.document === other.document && one.version === other.version && one.position.isEqual(other.position);
 }
 
 function hasSeveralCursors(document: vscode.TextDocument): boolean {

@@ -58,7 +58,10 @@ export class Editor {
     ];
     const config = ['--config', join(place.folder, 'config.yaml')];
     const options = [CODE_SERVER, ...folders, ...config];
-    if (isInstalled) await run(process.execPath, [...options, ...(await installation())], { env: place.env });
+    if (isInstalled)
+      await run(process.execPath, [...options, ...(await installation())], {
+        env: place.env,
+      });
     const port = await freePort();
     const quiet = ['--disable-telemetry', '--disable-update-check', '--auth', 'none'];
     const trust = isTrusted ? ['--disable-workspace-trust'] : [];
@@ -107,10 +110,7 @@ export class Editor {
   async open(name: string, marked: string): Promise<void> {
     const file = join(this.place.project, name);
     await writeFile(file, marked.replace(CURSOR, ''));
-    await this.page.keyboard.press('Control+P');
-    await this.page.locator('.quick-input-widget input').fill(file);
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused[aria-label^="${name}"]`);
-    await this.page.keyboard.press('Enter');
+    await this.#take('Control+P', file, `[aria-label^="${name}"]`);
     await this.page.waitForSelector(`.tab.active[data-resource-name="${name}"]`);
     await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
     await this.page.waitForSelector('.editor-group-container.active .monaco-editor.focused');
@@ -125,30 +125,57 @@ export class Editor {
     await this.page.keyboard.type(text, { delay });
   }
 
-  /** Runs a command by its title. A list that a window closes while it starts is opened again, as a person would. */
+  /** Runs a command by its title. */
   async command(title: string): Promise<void> {
-    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' }); // that of the command before
-    const input = this.page.locator('.quick-input-widget input');
-    const row = this.page.locator(`.quick-input-list .monaco-list-row.focused[aria-label^="${title}"]`);
-    await until(async () => {
-      await this.page.keyboard.press('F1');
-      return input
-        .fill(`>${title}`, { timeout: LIST_PATIENCE })
-        .then(() => row.waitFor({ timeout: LIST_PATIENCE }))
-        .then(
-          () => true,
-          () => false,
-        );
-    });
-    await this.page.keyboard.press('Enter');
+    await this.#take('F1', `>${title}`, `[aria-label^="${title}"]`);
   }
 
   /** Picks an entry of a list that is shown. */
   async pick(label: string): Promise<void> {
-    await this.page.locator('.quick-input-widget input').fill(label);
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row.focused:has-text("${label}")`);
-    await this.page.keyboard.press('Enter');
-    await this.page.waitForSelector(`.quick-input-list .monaco-list-row:has-text("${label}")`, { state: 'hidden' });
+    await this.#take('', label, `:has-text("${label}")`);
+  }
+
+  /** Names a file in the dialog of that title. */
+  async name(file: string, title: string): Promise<void> {
+    const dialog = this.page.locator(`.quick-input-widget:has(.quick-input-title:has-text("${title}"))`);
+    const input = dialog.locator('input');
+    await until(async () => (await input.inputValue()) !== ''); // it begins with a folder, which comes late
+    await until(async () => {
+      await input.fill(file, { timeout: LIST_PATIENCE });
+      await input.press('Enter', { timeout: LIST_PATIENCE }); // passed over while the dialog reads the folder
+      return dialog.waitFor({ state: 'hidden', timeout: LIST_PATIENCE }).then(
+        () => true,
+        () => false,
+      );
+    });
+  }
+
+  /**
+   * Takes what a list offers for a text, as a person would: a list that does not offer it within a while, since the
+   * window was only starting when it opened, is closed and opened again.
+   */
+  async #take(key: string, text: string, row: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input');
+    const offered = this.page.locator(`.quick-input-list .monaco-list-row.focused${row}`);
+    const timeout = LIST_PATIENCE;
+    await until(async () => {
+      if (key) {
+        await this.page.waitForSelector('.quick-input-widget', {
+          state: 'hidden',
+        }); // that of before
+        await this.page.keyboard.press(key);
+      }
+      try {
+        await input.fill(text, { timeout });
+        await offered.waitFor({ timeout });
+        await input.press('Enter', { timeout });
+      } catch {
+        if (key) await this.page.keyboard.press('Escape');
+        return false;
+      }
+      return true;
+    });
+    await offered.waitFor({ state: 'hidden' });
   }
 
   /** The ghost text in the line of the cursor, as soon as there is some. */

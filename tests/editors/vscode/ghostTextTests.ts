@@ -99,6 +99,20 @@ export function ghostTextTests(of: () => Editor): void {
     assert.equal(await numAsked(editor.place), before);
   });
 
+  test('a file that was closed and is opened with another text is asked for anew', async () => {
+    const editor = of();
+    for (const name of ['name', 'size']) {
+      await editor.open('again.py', PERSON.replaceAll('name', name));
+      await isIdle(editor.place);
+      const before = await numAsked(editor.place);
+      await editor.type(' ');
+      await until(async () => (await numAsked(editor.place)) > before);
+      await editor.ghost();
+      await editor.page.keyboard.press('Escape');
+      await editor.tidy();
+    }
+  });
+
   test('fast typing asks little', async () => {
     const editor = of();
     await editor.open('fast.py', PERSON);

@@ -25,8 +25,7 @@ test('the extension is installed from its file, by the menu that the README name
   const [, entry] = /Extensions view, `…`, \*\*(.+)…\*\*/.exec(await readFile(README, 'utf8')) ?? [];
   assert.ok(entry);
   await editor.command(`Extensions: ${entry}...`);
-  await editor.page.locator('.quick-input-widget input').fill(EXTENSION);
-  await editor.page.keyboard.press('Enter');
+  await editor.name(EXTENSION, entry);
   await until(async () => /^lacuna\.lacuna@/m.test(await editor.extensions()));
 });
 

@@ -82,8 +82,7 @@ export function tourTests(of: () => Editor): void {
     await editor.page.setViewportSize({ width: 1000, height: 560 });
     await page.locator('button:has-text("Export")').click();
     const file = join(editor.place.project, 'denoising.html');
-    await editor.page.locator('.quick-input-widget input').fill(file);
-    await editor.page.keyboard.press('Enter');
+    await editor.name(file, 'Export the replay');
     await until(() =>
       readFile(file).then(
         () => true,

@@ -20,8 +20,7 @@ export function troubleTests(of: () => Editor): void {
     await until(async () => (await processes(editor, 'serve')).some((pid) => pid !== killed));
     await editor.isReady();
     await editor.type(' ');
-    assert.notEqual(await editor.ghost(), '');
-    await editor.page.keyboard.press('Escape');
+    await editor.firstGhost(); // what is typed before the server is ready is not answered
   });
 
   test('an engine that was killed is replaced', async () => {

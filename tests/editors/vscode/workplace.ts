@@ -20,12 +20,14 @@ const SETTINGS = {
   'chat.disableAIFeatures': true,
   'editor.fontFamily': 'DejaVu Sans Mono, monospace',
   'editor.minimap.enabled': false,
+  'editor.quickSuggestions': false, // the menu waits for ghost text, and takes the request back after 750 ms
   'editor.wordBasedSuggestions': 'off',
   'extensions.ignoreRecommendations': true,
   'files.autoSave': 'off',
   'telemetry.telemetryLevel': 'off',
   'workbench.colorTheme': 'Default Dark Modern',
   'workbench.layoutControl.enabled': false,
+  'workbench.quickOpen.closeOnFocusLost': false, // a window that starts moves the focus
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
