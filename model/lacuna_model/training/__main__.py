@@ -18,10 +18,11 @@ from lacuna_model.training.comparison import compare
 from lacuna_model.training.corpus import build_corpus
 from lacuna_model.training.examples import WindowShape
 from lacuna_model.training.loop import METRICS_FILE, Metrics
+from lacuna_model.training.measuring import HeldOutLosses, measure, table_of
 from lacuna_model.training.noising import Noising
 from lacuna_model.training.optimizer import OptimizerConfig
 from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, Recipe
-from lacuna_model.training.runs import Material, averaged, train
+from lacuna_model.training.runs import HELD_OUT_SEED, Material, averaged, train
 from lacuna_model.training.vocabulary import train_tokenizer
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
@@ -162,6 +163,24 @@ def compare_noises(
     for name, report in reports.items():
         Console().rule(name)
         report.render(Console())
+
+
+@app.command("measure")
+def measure_runs(
+    directories: Annotated[list[Path], typer.Argument(metavar="DIRECTORY...", help="Directories of runs.")],
+    corpus: Corpus = Path("corpus"),
+    vocabulary: Vocabulary = EMBEDDED,
+    windows: Annotated[int, typer.Option(min=2, help="Held-out windows of text, with up to 16 gaps each.")] = 256,
+    seed: Annotated[int, typer.Option(min=0, help="Of windows and gaps.")] = HELD_OUT_SEED,
+    device: Device = DEFAULT_DEVICE,
+) -> None:
+    """Compare the losses of runs' averaged weights on the same held-out windows."""
+    material = Material.load(corpus, vocabulary)
+    losses: dict[str, HeldOutLosses] = {}
+    for directory in directories:
+        model, _ = averaged(directory, material.vocabulary)
+        losses[str(directory)] = measure(model.to(device), material, windows, seed)
+    Console().print(table_of(losses))
 
 
 @app.command()

@@ -72,7 +72,7 @@ class Trainer:
             if self.step >= recipe.num_steps:
                 break
             scale = recipe.optimizer.scale(self.step, recipe.num_steps, recipe.num_cooldown_steps)
-            next_token, canvas = self._losses(batch, self.step)
+            next_token, canvas = self._losses(batch, self.recipe.seed * 1_000_003 + self.step)
             (recipe.encoder_weight * next_token + recipe.canvas_weight * canvas).backward()  # type: ignore[no-untyped-call]
             norm = self.optimizer.step(scale)
             sums += torch.tensor([next_token.item(), canvas.item(), norm])
@@ -102,11 +102,11 @@ class Trainer:
                 sums, num_summed = torch.zeros(3), 0
                 since = time.monotonic()
 
-    def _losses(self, batch: Batch, step: int) -> tuple[Tensor, Tensor]:
+    def _losses(self, batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
         device = self.model.device
         batch = Batch(*(tensor.to(device) for tensor in batch))
         config = self.model.config
-        generator = torch.Generator(device).manual_seed(self.recipe.seed * 1_000_003 + step)
+        generator = torch.Generator(device).manual_seed(seed)
         noisy = add_noise(batch, self.recipe.noising, config.mask_token_id, config.vocab_size, generator)
         num_targets = batch.tokens[:, 1:].numel()
         rows = torch.randperm(num_targets, generator=generator, device=device)
@@ -121,7 +121,7 @@ class Trainer:
         """Both losses on held-out windows, always the same ones under the same noise."""
         sums = torch.zeros(2)
         for step, batch in zip(range(num_batches), batches(held_out, HELD_OUT_BATCH_SIZE, 0, 0), strict=False):
-            sums += torch.stack(self._losses(batch, -1 - step)).cpu()
+            sums += torch.stack(self._losses(batch, step)).cpu()
         next_token, canvas = (sums / num_batches).tolist()
         return next_token, canvas
 

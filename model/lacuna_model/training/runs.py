@@ -16,6 +16,9 @@ from lacuna_model.training.recipe import RECIPE_FILE, Recipe, initialized, nano_
 from lacuna_model.training.state import STATE_FILE, load_state, new_average
 from lacuna_model.transformer.denoiser import Denoiser
 
+HELD_OUT_SEED = 0
+"""Of the windows that are measured on: the same for all runs, so that runs can be compared."""
+
 
 @dataclass(frozen=True)
 class Material:
@@ -80,8 +83,11 @@ def train(
         load_state(start, model, new_average(model), None)
     trainer = Trainer(model.to(device), recipe, directory, compiled)
     training, held_out = (
-        WindowDataset(documents, material.vocabulary, config, shape, recipe.mixture, recipe.seed)
-        for documents, shape in ((material.training, recipe.shape), (material.held_out, WindowShape()))
+        WindowDataset(documents, material.vocabulary, config, shape, recipe.mixture, seed)
+        for documents, shape, seed in (
+            (material.training, recipe.shape, recipe.seed),
+            (material.held_out, WindowShape(), HELD_OUT_SEED),
+        )
     )
     for metrics in trainer.run(training, held_out, log_every=log_every, save_every=save_every):
         report(metrics)

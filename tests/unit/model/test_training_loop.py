@@ -79,6 +79,16 @@ def test_both_losses_fall(dataset: WindowDataset, tmp_path: Path) -> None:
     assert steps[-1].held_out_canvas_loss is not None
 
 
+def test_what_is_held_out_is_measured_alike_whatever_the_seed(dataset: WindowDataset, tmp_path: Path) -> None:
+    still = replace(RECIPE, num_steps=1, num_cooldown_steps=1, optimizer=OptimizerConfig(matrix_lr=0.0, other_lr=0.0))
+    measured = []
+    for seed in (1, 2):
+        trainer = Trainer(tiny_model(), replace(still, seed=seed), tmp_path / str(seed), compiled=False)
+        (metrics,) = trainer.run(dataset, dataset, num_workers=0)
+        measured.append((metrics.held_out_next_token_loss, metrics.held_out_canvas_loss))
+    assert measured[0] == measured[1]
+
+
 def test_an_exported_average_loads_with_equal_logits(dataset: WindowDataset, tmp_path: Path) -> None:
     trainer = Trainer(tiny_model(), RECIPE, tmp_path / "run", compiled=False)
     list(trainer.run(dataset, dataset, num_workers=0))
