@@ -118,10 +118,13 @@ export function fillTests(of: () => Editor): void {
     await editor.page.keyboard.press('End');
     await editor.command('Lacuna: Insert Snippet of Format…');
     await editor.pick('Regular expression');
-    await editor.page.locator('.quick-input-widget input').fill('(ab');
+    await editor.page.waitForSelector('.quick-input-message:has-text("the whole snippet has to match")');
+    const input = editor.page.locator('.quick-input-widget input');
+    await input.fill('(ab');
     await editor.page.waitForSelector('.quick-input-message:has-text("Invalid regular expression")');
-    await editor.page.locator('.quick-input-widget input').fill('-[A-Z]{3}[0-9]{2}');
-    await editor.page.keyboard.press('Enter');
+    await input.fill('-[A-Z]{3}[0-9]{2}');
+    await editor.page.waitForSelector('.quick-input-message:has-text("the whole snippet has to match")');
+    await input.press('Enter');
     await until(async () => /^released = "\d{4}-\d\d-\d\d-[A-Z]{3}\d\d\n$/.test(await editor.saved('formats.py')));
   });
 }
