@@ -48,11 +48,7 @@ export class Suggestions {
   async show(length?: Length): Promise<void> {
     const editor = vscode.window.activeTextEditor;
     if (!editor) return;
-    if (length)
-      this.#wish = {
-        place: placeOf(editor.document, editor.selection.active),
-        length,
-      };
+    if (length) this.#wish = { place: placeOf(editor.document, editor.selection.active), length };
     await vscode.commands.executeCommand('editor.action.inlineSuggest.trigger');
   }
 
@@ -108,10 +104,7 @@ export class Suggestions {
   ): Promise<Items> {
     const client = this.#client();
     if (!client) return [];
-    const params = {
-      ...at(client, document, position),
-      count: NUM_ALTERNATIVES,
-    };
+    const params = { ...at(client, document, position), count: NUM_ALTERNATIVES };
     return this.#asked(await client.sendRequest(alternatives, params, token), token);
   }
 

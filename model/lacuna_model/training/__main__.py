@@ -21,7 +21,7 @@ from lacuna_model.training.loop import METRICS_FILE, Metrics
 from lacuna_model.training.measuring import HeldOutLosses, measure, table_of
 from lacuna_model.training.noising import Noising
 from lacuna_model.training.optimizer import OptimizerConfig
-from lacuna_model.training.recipe import NANO_GENERATION_CONFIG, Recipe
+from lacuna_model.training.recipe import BEAMS_SHAPE, NANO_GENERATION_CONFIG, Recipe
 from lacuna_model.training.runs import HELD_OUT_SEED, Material, averaged, train
 from lacuna_model.training.vocabulary import train_tokenizer
 
@@ -222,7 +222,7 @@ def _of_stage(stage: Stage, recipe: Recipe) -> Recipe:
         )
         return replace(recipe, shape=shape)
     if stage is Stage.BEAMS:
-        return replace(recipe, shape=WindowShape(num_canvases=16, canvas_length=32, max_slots=20, beams=0.75))
+        return replace(recipe, shape=BEAMS_SHAPE)
     return recipe
 
 

@@ -41,8 +41,7 @@ def canvas_loss(
         starts: how much of its window each canvas sees, (B * K,) int64.
         self_condition: run once without gradient first, and show the model what it believed.
     """
-    copies = len(canvases) // prefix[0][0].shape[0]
-    prefix = tuple((k.repeat_interleave(copies, 0), v.repeat_interleave(copies, 0)) for k, v in prefix)
+    prefix = of_canvases(prefix, len(canvases))
     slots, weights = heaviest(noisy.weights.flatten(), share=0.5)
     padding = canvases == model.config.pad_token_id
     beliefs = None
@@ -56,6 +55,12 @@ def canvas_loss(
     hidden = model.denoise(noisy.ids, prefix, beliefs, starts, padding).flatten(0, 1)
     losses = F.cross_entropy(model.logits(hidden[slots]), canvases.flatten()[slots], reduction="none")
     return (losses * weights).sum() / weights.sum()
+
+
+def of_canvases(prefix: KeyValues, num_canvases: int) -> KeyValues:
+    """Keys and values of B windows, once for each of their canvases."""
+    copies = num_canvases // prefix[0][0].shape[0]
+    return tuple((k.repeat_interleave(copies, 0), v.repeat_interleave(copies, 0)) for k, v in prefix)
 
 
 def heaviest(weights: Tensor, share: float) -> tuple[Tensor, Tensor]:

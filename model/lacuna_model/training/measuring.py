@@ -1,22 +1,24 @@
 """Losses of runs on held-out text, comparable between runs: the same windows and gaps, whichever run is asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
 from rich.table import Column, Table
 from torch import Tensor
 
-from lacuna_model.training.examples import Batch, Role, WindowDataset, WindowShape, batches
-from lacuna_model.training.loss import IGNORED
+from lacuna_model.errors import InputError
+from lacuna_model.training.examples import Batch, Role, WindowDataset, batches
+from lacuna_model.training.loss import IGNORED, of_canvases
 from lacuna_model.training.noising import Noising, add_noise
+from lacuna_model.training.recipe import BEAMS_SHAPE
 from lacuna_model.training.runs import Material
 from lacuna_model.training.spans import SpanMixture
 from lacuna_model.transformer.denoiser import Denoiser
 
 BATCH_SIZE = 8
-SHAPE = WindowShape(num_canvases=16, canvas_length=32, max_slots=20, beams=1.0)
+SHAPE = replace(BEAMS_SHAPE, beams=1.0)
 NOISING = Noising("absorbing", revision=0.0)
 
 
@@ -42,8 +44,13 @@ def measure(model: Denoiser, material: Material, num_windows: int, seed: int) ->
         material: its held-out documents are used.
         num_windows: how many windows of them; the last batch is a full one.
         seed: of windows and gaps.
+
+    Raises:
+        InputError: the denoiser was trained with other noise.
     """
     config = model.config
+    if config.mask_token_id is None:
+        raise InputError("Only runs with absorbing noise can be measured: beams fill masked slots.")
     windows = WindowDataset(material.held_out, material.vocabulary, config, SHAPE, SpanMixture(), seed)
     next_token, next_slot = [], []
     for step, batch in zip(range(-(-num_windows // BATCH_SIZE)), batches(windows, BATCH_SIZE, 0, 0), strict=False):
@@ -56,8 +63,7 @@ def measure(model: Denoiser, material: Material, num_windows: int, seed: int) ->
             F.cross_entropy(model.logits(states[:-1]), tokens, ignore_index=IGNORED)
             for states, tokens in zip(hidden, targets, strict=True)
         ]
-        copies = len(batch.canvases) // len(batch.tokens)
-        prefix = tuple((k.repeat_interleave(copies, 0), v.repeat_interleave(copies, 0)) for k, v in key_values)
+        prefix = of_canvases(key_values, len(batch.canvases))
         padding = batch.canvases == config.pad_token_id
         hidden = model.denoise(noisy.ids.to(model.device), prefix, None, batch.starts, padding)
         rows, places = torch.arange(len(hidden), device=hidden.device), batch.num_shown.clamp(min=0)

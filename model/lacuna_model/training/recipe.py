@@ -20,6 +20,9 @@ from lacuna_model.transformer.denoiser import Denoiser
 
 RECIPE_FILE = "recipe.json"
 
+BEAMS_SHAPE = WindowShape(num_canvases=16, canvas_length=32, max_slots=20, beams=0.75)
+"""Windows whose canvases are mostly what a pass of beams sees."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

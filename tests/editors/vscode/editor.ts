@@ -58,10 +58,7 @@ export class Editor {
     ];
     const config = ['--config', join(place.folder, 'config.yaml')];
     const options = [CODE_SERVER, ...folders, ...config];
-    if (isInstalled)
-      await run(process.execPath, [...options, ...(await installation())], {
-        env: place.env,
-      });
+    if (isInstalled) await run(process.execPath, [...options, ...(await installation())], { env: place.env });
     const port = await freePort();
     const quiet = ['--disable-telemetry', '--disable-update-check', '--auth', 'none'];
     const trust = isTrusted ? ['--disable-workspace-trust'] : [];
@@ -141,12 +138,11 @@ export class Editor {
     const input = dialog.locator('input');
     await until(async () => (await input.inputValue()) !== ''); // it begins with a folder, which comes late
     await until(async () => {
-      await input.fill(file, { timeout: LIST_PATIENCE });
-      await input.press('Enter', { timeout: LIST_PATIENCE }); // passed over while the dialog reads the folder
-      return dialog.waitFor({ state: 'hidden', timeout: LIST_PATIENCE }).then(
-        () => true,
-        () => false,
-      );
+      if (!(await dialog.isVisible())) return true;
+      await input.fill(file);
+      await input.press('Enter'); // passed over while the dialog reads the folder
+      await dialog.waitFor({ state: 'hidden', timeout: LIST_PATIENCE }).catch(() => undefined); // then once more
+      return false;
     });
   }
 
@@ -160,9 +156,7 @@ export class Editor {
     const timeout = LIST_PATIENCE;
     await until(async () => {
       if (key) {
-        await this.page.waitForSelector('.quick-input-widget', {
-          state: 'hidden',
-        }); // that of before
+        await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' }); // that of before
         await this.page.keyboard.press(key);
       }
       try {

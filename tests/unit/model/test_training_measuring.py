@@ -8,6 +8,7 @@ from rich.console import Console
 import lacuna_model
 from lacuna_model.checkpoint import load_denoiser
 from lacuna_model.config import DenoiserConfig
+from lacuna_model.errors import InputError
 from lacuna_model.evaluation.documents import Document
 from lacuna_model.tokenizer import Tokenizer
 from lacuna_model.training.measuring import HeldOutLosses, measure, table_of
@@ -39,6 +40,12 @@ def test_a_seed_decides_what_is_measured(material: Material) -> None:
     one, again, other = (measure(model, material, num_windows=8, seed=seed).next_slot for seed in (0, 0, 1))
     assert torch.equal(one, again)
     assert not torch.equal(one[:8], other[:8])
+
+
+def test_other_noise_is_refused(material: Material) -> None:
+    uniform = initialized(DenoiserConfig.from_json(nano_config(material.vocabulary, "uniform")), seed=0)
+    with pytest.raises(InputError, match="absorbing"):
+        measure(uniform, material, num_windows=8, seed=0)
 
 
 def test_differences_are_paired(capsys: pytest.CaptureFixture[str]) -> None:
