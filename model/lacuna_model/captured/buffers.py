@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lacuna_model.captured.rings import allocate_rings
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
 
 
@@ -30,7 +31,7 @@ class Buffers:
     """All that a step reads and writes, in place; what is not said here is as in `State`, padded.
 
     Attributes:
-        prefix: keys and values, one row, (1, num_kv_heads, capacity, head_dim) each.
+        prefix: keys and values in rings.
         prefix_length: how many tokens of it there are, (1,) int64.
         padding: positions behind a row's end, (B, L) bool.
         editable: slots, (B, L) bool.
@@ -61,16 +62,14 @@ class Buffers:
     @classmethod
     def allocate(cls, denoiser: Denoiser, shape: Shape) -> "Buffers":
         """Makes buffers of a canvas of padding."""
-        device, dtype, config = denoiser.device, denoiser.dtype, denoiser.config
+        device, dtype = denoiser.device, denoiser.dtype
         places = (shape.batch, shape.length)
 
         def zeros(*size: int, dtype: torch.dtype = torch.int64) -> Tensor:
             return torch.zeros(size, dtype=dtype, device=device)
 
-        heads = [config.attention(kind) for kind in config.layer_kinds]
-        sizes = [(1, each.num_kv_heads, shape.capacity, each.head_dim) for each in heads]
         return cls(
-            prefix=tuple((zeros(*size, dtype=dtype), zeros(*size, dtype=dtype)) for size in sizes),
+            prefix=allocate_rings(denoiser, shape.capacity),
             prefix_length=zeros(1),
             padding=zeros(*places, dtype=torch.bool),
             editable=zeros(*places, dtype=torch.bool),
@@ -82,7 +81,7 @@ class Buffers:
             whole=zeros(*places),
             confidence=zeros(*places, dtype=torch.float32),
             is_open=zeros(*places, dtype=torch.bool),
-            beliefs=zeros(*places, config.hidden_size, dtype=dtype),
+            beliefs=zeros(*places, denoiser.config.hidden_size, dtype=dtype),
             num_stable_steps=zeros(shape.batch),
             finished=zeros(shape.batch, dtype=torch.bool),
             num_steps=zeros(),

@@ -1,7 +1,4 @@
-"""Decoding one token at a time over tensors that stay where they are: what captured denoising is measured against.
-
-A sliding layer's keys and values lie in a ring as long as what it sees, so a token reads no more of them than it must.
-"""
+"""Decoding one token at a time over tensors that stay where they are: what captured denoising is measured against."""
 
 from dataclasses import dataclass
 
@@ -9,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lacuna_model.captured.graph import capture
+from lacuna_model.captured.rings import allocate_rings, fill_rings
 from lacuna_model.config import LayerKind
 from lacuna_model.prefix_cache import Prefix
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
@@ -20,8 +18,7 @@ class DecodingBuffers:
     """All that reading a token reads and writes, in place.
 
     Attributes:
-        held: keys and values of the tokens before the last one, (1, num_kv_heads, places, head_dim) each: what lies at
-            position p of the text has the place p modulo the number of places.
+        held: keys and values of the tokens before the last one, in rings.
         token: the last token, (1, 1) int64.
         position: its position, which is also how many tokens there are before it, (1,) int64.
     """
@@ -33,15 +30,8 @@ class DecodingBuffers:
     @classmethod
     def allocate(cls, denoiser: Denoiser, capacity: int) -> "DecodingBuffers":
         """Makes buffers for the last token of a text of none before it, which may grow to `capacity` before it."""
-        device, dtype, config = denoiser.device, denoiser.dtype, denoiser.config
-        held = []
-        for kind in config.layer_kinds:
-            heads = config.attention(kind)
-            num_places = capacity if heads.window is None else min(capacity, heads.window)
-            size = (1, heads.num_kv_heads, num_places, heads.head_dim)
-            held.append((torch.zeros(size, dtype=dtype, device=device), torch.zeros(size, dtype=dtype, device=device)))
-        token, position = (torch.zeros(size, dtype=torch.int64, device=device) for size in ((1, 1), (1,)))
-        return cls(tuple(held), token, position)
+        token, position = (torch.zeros(size, dtype=torch.int64, device=denoiser.device) for size in ((1, 1), (1,)))
+        return cls(allocate_rings(denoiser, capacity), token, position)
 
 
 def advance(denoiser: Denoiser, now: DecodingBuffers) -> None:
@@ -89,14 +79,10 @@ class CapturedDecoding:
     @torch.inference_mode()
     def load(self, prefix: Prefix) -> None:
         """Takes a prefix, at most as long as there is room for, and the first token, which it foretells."""
-        now, num_tokens = self.buffers, prefix.num_tokens
-        for held, given in zip(now.held, prefix.key_values, strict=True):
-            for target, source in zip(held, given, strict=True):
-                size = target.shape[2]
-                positions = torch.arange(max(0, num_tokens - size), num_tokens, device=target.device)
-                target[:, :, positions % size] = source[:, :, positions]
+        now = self.buffers
+        fill_rings(now.held, prefix.key_values)
         now.token.copy_(self._denoiser.logits(prefix.hidden).argmax(-1)[None])
-        now.position.fill_(num_tokens)
+        now.position.fill_(prefix.num_tokens)
 
     @torch.inference_mode()
     def decode(self, prefix: Prefix, num_tokens: int) -> list[int]:

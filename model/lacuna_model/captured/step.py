@@ -14,6 +14,7 @@ from lacuna_model.canvas import PADDING, Canvas
 from lacuna_model.captured.buffers import Buffers, Shape
 from lacuna_model.captured.draws import Drawn
 from lacuna_model.captured.graph import capture
+from lacuna_model.captured.rings import fill_rings
 from lacuna_model.constraints.token_classes import IMPOSSIBLE
 from lacuna_model.denoising import State
 from lacuna_model.sampling.acceptance import Acceptance
@@ -22,7 +23,7 @@ from lacuna_model.sampling.stopping import Stopping
 from lacuna_model.transformer.denoiser import Denoiser, KeyValues
 
 
-def advance(denoiser: Denoiser, acceptance: Acceptance, stopping: Stopping, banned: Tensor, now: Buffers) -> None:
+def advance(denoiser: Denoiser, acceptance: Acceptance, stopping: Stopping, is_banned: Tensor, now: Buffers) -> None:
     """Makes a step: one graph, without a value that the host would have to know. Finished rows stay as they are."""
     length = now.ids.shape[1]
     editable, rows = now.editable, now.rows
@@ -34,7 +35,7 @@ def advance(denoiser: Denoiser, acceptance: Acceptance, stopping: Stopping, bann
     temperature = now.temperature[rows // length]  # (N,)
     is_greedy = temperature == 0
     tempered = logits / temperature.masked_fill(is_greedy, 1.0)[:, None]
-    logits, tempered = (each.index_fill(1, banned, IMPOSSIBLE) for each in (logits, tempered))
+    logits, tempered = (each.masked_fill(is_banned, IMPOSSIBLE) for each in (logits, tempered))
 
     running = ~now.finished[:, None]
     undecided = editable & running
@@ -72,9 +73,11 @@ class CapturedStep:
         with torch.inference_mode():
             self.buffers = Buffers.allocate(denoiser, shape)
             now = self.buffers
+            vocabulary = torch.zeros(denoiser.config.vocab_size, dtype=torch.bool, device=denoiser.device)
+            is_banned = vocabulary.index_fill(0, banned, True)
 
             def make() -> None:
-                advance(denoiser, acceptance, stopping, banned, now)
+                advance(denoiser, acceptance, stopping, is_banned, now)
 
             self._make = capture(make) if denoiser.device.type == "cuda" else make
 
@@ -91,9 +94,7 @@ class CapturedStep:
         length = canvas.ids.shape[1]
         num_missing = self.shape.length - length
         now.prefix_length.fill_(prefix[0][0].shape[2])
-        for held, given in zip(now.prefix, prefix, strict=True):
-            for target, source in zip(held, given, strict=True):
-                target[:, :, : source.shape[2]] = source
+        fill_rings(now.prefix, prefix)
         gaps = F.pad(canvas.gaps, (0, num_missing), value=PADDING)
         now.padding.copy_(gaps == PADDING)
         now.editable.copy_(gaps >= 0)

@@ -54,13 +54,11 @@ class Attention(nn.Module):
         if prefix is not None and _reads_prefix_once(queries, prefix):
             attended = attend(queries, prefix, (keys, values), mask)  # (B, H, T, head_dim)
         else:
+            seen = _join(prefix, (keys, values))
+            if queries.is_cuda:
+                seen = _repeat(seen, self.config.num_heads // self.config.num_kv_heads)
             attended = F.scaled_dot_product_attention(
-                queries,
-                *_join(prefix, (keys, values)),
-                attn_mask=mask,
-                is_causal=is_causal,
-                scale=1.0,
-                enable_gqa=True,
+                queries, *seen, attn_mask=mask, is_causal=is_causal, scale=1.0, enable_gqa=True
             )  # (B, H, T, head_dim)
         return self.o_proj(attended.transpose(1, 2).reshape(batch, length, -1)), (keys, values)
 
@@ -68,14 +66,17 @@ class Attention(nn.Module):
 def _reads_prefix_once(queries: Tensor, prefix: LayerKeyValues) -> bool:
     """Whether the way of `shared_prefix` is possible and the better one.
 
-    On a CPU it is the faster one in bfloat16. On CUDA torch's own copies keys and values for every head under a mask,
-    and once more to join them: for a single token that is several times what there is to read.
+    On a CPU it is the faster one in bfloat16. On CUDA no fused kernel takes heads as large as the released ones that
+    share their keys: torch would widen all to float32, where there are no tensor cores.
     """
-    if prefix[0].shape[0] != 1:
-        return False
-    if queries.device.type == "cuda":
-        return queries.shape[2] == 1
-    return queries.device.type == "cpu" and queries.dtype == torch.bfloat16
+    is_apt = queries.is_cuda or (queries.device.type == "cpu" and queries.dtype == torch.bfloat16)
+    return is_apt and prefix[0].shape[0] == 1
+
+
+def _repeat(key_values: LayerKeyValues, times: int) -> LayerKeyValues:
+    """Keys and values for every head: CUDA's one fused kernel for masks and for heads of any size wants them so."""
+    keys, values = (each.repeat_interleave(times, 1) for each in key_values)
+    return keys, values
 
 
 def _join(prefix: LayerKeyValues | None, new: LayerKeyValues) -> LayerKeyValues:

@@ -109,7 +109,9 @@ class Denoiser(nn.Module):
 
         Args:
             canvas: token ids, (B, L) int64.
-            prefix: keys and values of the text before the canvas, of B rows or one row that all share.
+            prefix: keys and values of the text before the canvas, of B rows or one row that all share. With
+                `prefix_lengths` a layer may hold the last ones alone, in a ring: those of position p at p modulo the
+                number of places.
             beliefs: soft embeddings of the last step, (B, L, D); None in the first step.
             prefix_lengths: how many tokens of the prefix each row may see, (B,) int64; None: all.
             padding: positions behind a row's end, which no other may see, (B, L) bool; None: there are none.
@@ -119,13 +121,15 @@ class Denoiser(nn.Module):
         """
         length = canvas.shape[1]
         longest = prefix[0][0].shape[2]
-        starts = torch.tensor([longest], device=canvas.device) if prefix_lengths is None else prefix_lengths
+        starts = torch.full((1,), longest, device=canvas.device) if prefix_lengths is None else prefix_lengths
         rotations = self._rotations(starts[:, None] + torch.arange(length, device=canvas.device))
         seen = self._seen(longest) if prefix_lengths is None else dict.fromkeys(self.config.layer_kinds, 0)
+        num_places = {layer.kind: keys.shape[2] for layer, (keys, _) in zip(self.stack, prefix, strict=True)}
         masks: dict[LayerKind, Tensor | None] = {}
         for kind, first in seen.items():
             if prefix_lengths is not None:
-                masks[kind] = _canvas_mask(canvas, starts, longest, padding, self.config.attention(kind).window)
+                window = self.config.attention(kind).window
+                masks[kind] = _canvas_mask(canvas, starts, num_places[kind], padding, window)
             else:
                 masks[kind] = None if padding is None else _padding_mask(padding, longest - first)
         states = self.self_conditioning.mix(self.embed(canvas), beliefs)
@@ -187,16 +191,17 @@ def _padding_mask(padding: Tensor, num_seen: int) -> Tensor:
 
 
 def _canvas_mask(
-    canvas: Tensor, prefix_lengths: Tensor, longest: int, padding: Tensor | None, window: int | None
+    canvas: Tensor, prefix_lengths: Tensor, num_places: int, padding: Tensor | None, window: int | None
 ) -> Tensor:
-    """Mask of each row's canvas over [prefix ; canvas], (B, 1, 1, P + L).
+    """Mask of each row's canvas over [ring of the prefix ; canvas], (B, 1, 1, P + L).
 
     A sliding layer shows the whole canvas its last `window - 1` prefix tokens.
     """
-    index = torch.arange(longest, device=canvas.device)
     ends = prefix_lengths[:, None]
-    seen = index < ends  # (B or 1, P)
+    places = torch.arange(num_places, device=canvas.device)
+    num_behind = (ends - 1 - places) % num_places  # (B or 1, P): tokens of the prefix behind the one that lies there
+    seen = num_behind < ends
     if window is not None:
-        seen = seen & (index >= ends - (window - 1))
+        seen = seen & (num_behind < window - 1)
     visible = torch.ones_like(canvas, dtype=torch.bool) if padding is None else ~padding  # (B, L)
     return torch.cat((seen.expand(len(canvas), -1), visible), dim=1)[:, None, None, :]

@@ -32,10 +32,8 @@ class Router(nn.Module):
             indices, (N, K) int64.
         """
         states = rms_normalize(states, self.eps).type_as(states) * self.scale * states.shape[-1] ** -0.5
-        probabilities = F.softmax(self.proj(states), dim=-1, dtype=torch.float32)  # (N, E)
-        weights, chosen = probabilities.topk(self.num_chosen, dim=-1)  # (N, K)
-        weights = weights / weights.sum(-1, keepdim=True)
-        return weights * self.per_expert_scale[chosen], chosen
+        scores, chosen = self.proj(states).topk(self.num_chosen, dim=-1)  # (N, K)
+        return F.softmax(scores, dim=-1, dtype=torch.float32) * self.per_expert_scale[chosen], chosen
 
 
 class Experts(nn.Module):
@@ -67,8 +65,9 @@ class Experts(nn.Module):
         """Whether one grouped product serves better than a product for each expert.
 
         On a GPU it saves launches and waits for nothing; compiled, its shapes are static. On a CPU both cost the same.
+        There is one for bfloat16 alone.
         """
-        return states.is_cuda or torch.compiler.is_compiling()
+        return states.dtype == torch.bfloat16 and (states.is_cuda or torch.compiler.is_compiling())
 
     def run_all(self, states: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
         """Runs every expert on every token; the weight of those not chosen is zero."""
@@ -96,14 +95,13 @@ class Experts(nn.Module):
 
     def run_grouped(self, states: Tensor, weights: Tensor, chosen: Tensor) -> Tensor:
         """Runs each expert on the tokens that chose it, all in one product; no shape depends on the choice."""
-        experts, order = chosen.flatten().sort(stable=True)  # (N * K,)
-        ends = torch.searchsorted(  # (E,): where each expert's tokens end
-            experts, torch.arange(self.num_experts, device=experts.device), right=True, out_int32=True
-        )
+        experts, order = chosen.flatten().to(torch.int16).sort(stable=True)  # (N * K,); a pass for every byte of a key
+        every = torch.arange(self.num_experts, dtype=experts.dtype, device=experts.device)
+        ends = torch.searchsorted(experts, every, right=True, out_int32=True)  # (E,): where each expert's tokens end
         gate, up = self.grouped_product("gate_up_proj", states[order // chosen.shape[1]], ends).chunk(2, dim=-1)
         output = self.grouped_product("down_proj", F.gelu(gate, approximate="tanh") * up, ends)  # (N * K, D)
-        restored = torch.empty_like(output).index_copy(0, order, output).view(*chosen.shape, -1)  # (N, K, D)
-        return (restored * weights[..., None].to(states.dtype)).sum(1)
+        places = torch.empty_like(order).index_copy(0, order, torch.arange(len(order), device=order.device))
+        return (output[places.view_as(chosen)] * weights[..., None].to(states.dtype)).sum(1)
 
     def product(self, projection: Projection, rows: Tensor, expert: int) -> Tensor:
         """Multiplies rows, (T, in), by one expert's matrix, to (T, out)."""

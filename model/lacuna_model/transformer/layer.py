@@ -46,6 +46,18 @@ class Layer(nn.Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, LayerKeyValues]:
         """Maps hidden states, (B, T, D), to the next layer's; see `Attention.forward` for the arguments."""
+        run = _compiled_once if torch.compiler.is_compiling() and not torch.is_grad_enabled() else Layer._run
+        return run(self, states, rotation, prefix, mask, is_encoding, is_causal)
+
+    def _run(
+        self,
+        states: Tensor,
+        rotation: Rotation,
+        prefix: LayerKeyValues | None,
+        mask: Tensor | None,
+        is_encoding: bool,
+        is_causal: bool,
+    ) -> tuple[Tensor, LayerKeyValues]:
         attended, key_values = self.self_attn(self.input_layernorm(states), rotation, prefix, mask, is_causal)
         states = states + self.post_attention_layernorm(attended)
         dense = self.post_feedforward_layernorm_1(self.mlp(self.pre_feedforward_layernorm(states)))
@@ -54,3 +66,7 @@ class Layer(nn.Module):
         mixed = self.post_feedforward_layernorm_2(mixed)
         states = states + self.post_feedforward_layernorm(dense + mixed)
         return states * (self.encoder_layer_scalar if is_encoding else self.layer_scalar), key_values
+
+
+_compiled_once = torch.compiler.nested_compile_region(Layer._run)
+"""Of all layers of a kind the compiler looks at one, which takes it a fraction of the time."""

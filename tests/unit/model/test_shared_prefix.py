@@ -53,7 +53,8 @@ def test_it_equals_attention_over_copies_of_the_prefix(
         ("cpu", torch.float32, 1, 1, False),
         ("cpu", torch.bfloat16, 3, 6, False),
         ("cuda", torch.bfloat16, 1, 1, True),
-        ("cuda", torch.bfloat16, 1, 6, False),
+        ("cuda", torch.bfloat16, 1, 6, True),
+        ("cuda", torch.bfloat16, 3, 6, False),
     ],
 )
 def test_when_the_prefix_is_read_once(
@@ -84,3 +85,13 @@ def test_rows_in_bfloat16_are_denoised_as_in_float32(
         rounded = denoiser.to(torch.bfloat16)
         _, prefix = rounded.encode(torch.randint(5, 200, (1, 9)))
         assert rounded.denoise(canvas, prefix, padding=padding).dtype == torch.bfloat16
+
+
+def test_keys_repeated_for_every_head_are_those_that_heads_share() -> None:
+    draws = torch.Generator().manual_seed(0)
+    queries = torch.randn(2, 6, 5, 8, generator=draws)
+    keys, values = torch.randn(2, 2, 2, 7, 8, generator=draws)
+    shared = F.scaled_dot_product_attention(queries, keys, values, enable_gqa=True)
+    torch.testing.assert_close(
+        F.scaled_dot_product_attention(queries, *attention._repeat((keys, values), 3)), shared, atol=1e-6, rtol=1e-5
+    )

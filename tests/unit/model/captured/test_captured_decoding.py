@@ -69,14 +69,6 @@ def test_a_decoding_knows_nothing_of_earlier_prefixes(denoiser: Denoiser) -> Non
         decoding.decode(prefix_of(denoiser, 40), 2)
 
 
-def test_sliding_layers_hold_no_more_than_they_see(denoiser: Denoiser) -> None:
-    window = denoiser.config.sliding.window
-    assert window is not None and window < 40
-    sizes = {kind: 40 if kind == "full_attention" else window for kind in denoiser.config.layer_kinds}
-    held = CapturedDecoding(denoiser, 40).buffers.held
-    assert [keys.shape[2] for keys, _ in held] == [sizes[kind] for kind in denoiser.config.layer_kinds]
-
-
 @pytest.mark.parametrize("precision", [None, "fp8", "4bit"])
 def test_a_pass_is_one_graph_for_every_token(
     tiny_config: Callable[..., DenoiserConfig],
@@ -101,4 +93,5 @@ def test_a_pass_is_one_graph_for_every_token(
     for num_tokens in (1, 20):
         assert len(decoding.decode(prefix_of(denoiser, num_tokens), 12)) == 12
     assert len(graphs) == 1
-    assert not {"item", "tolist", "nonzero"} & {str(node.target) for node in graphs[0].graph.nodes}
+    within = [module for module in graphs[0].modules() if isinstance(module, torch.fx.GraphModule)]
+    assert not {"item", "tolist", "nonzero"} & {str(node.target) for each in within for node in each.graph.nodes}

@@ -161,7 +161,29 @@ def test_a_step_is_one_graph_for_every_request(denoiser: Denoiser, graphs: list[
         _, prefix = denoiser.encode(PROMPT[:, :length])
         check_equal(denoiser, sampler, prefix, canvas, seed, steps, most=6)
     assert len(graphs) == 1
-    assert not {"item", "tolist", "nonzero"} & {str(node.target) for node in graphs[0].graph.nodes}
+    assert not {"item", "tolist", "nonzero"} & operations(graphs[0])
+
+
+def operations(graph: torch.fx.GraphModule) -> set[str]:
+    """What a graph and those within it call."""
+    within = [module for module in graph.modules() if isinstance(module, torch.fx.GraphModule)]
+    return {str(node.target) for each in within for node in each.graph.nodes}
+
+
+def test_layers_of_a_kind_are_compiled_once(
+    tiny_config: Callable[..., DenoiserConfig],
+    tiny_denoiser: Callable[..., Denoiser],
+    graphs: list[torch.fx.GraphModule],
+) -> None:
+    kinds = ("sliding_attention", "sliding_attention", "full_attention", "sliding_attention", "full_attention")
+    config = tiny_config(noise="uniform", mask_token_id=None, delete_token_id=None, layer_kinds=kinds)
+    denoiser = tiny_denoiser(config)
+    _, prefix = denoiser.encode(PROMPT)
+    canvas = Canvas.of_rows([[(0, 0)] * 9 + [(60, CLAMPED)]], 0, CPU)
+    check_equal(denoiser, sampler_of(config, 0.05, 0.1), prefix, canvas, 0, CapturedSteps(denoiser, BANNED), most=4)
+    calls = [node for node in graphs[0].graph.nodes if "invoke_subgraph" in str(node.target)]
+    assert len(calls) == len(kinds)
+    assert len({node.args[0].target for node in calls}) == len(set(kinds))
 
 
 @pytest.mark.parametrize("precision", ["fp8", "4bit"])
@@ -197,11 +219,23 @@ def test_a_drawn_token_is_possible(number: int, seed: int) -> None:
         assert float(probabilities[0, token]) > 0
 
 
-def test_tokens_are_drawn_as_often_as_they_are_probable() -> None:
-    probabilities = torch.tensor([[0.5, 0.0, 0.2, 0.3]]).expand(20_000, -1)
+@pytest.mark.parametrize("places", [(0, 1, 2, 3), (3, 511, 512, 1999), (1023, 1024, 1025, 1536)])
+def test_tokens_are_drawn_as_often_as_they_are_probable(places: tuple[int, ...]) -> None:
+    probabilities = torch.zeros(20_000, 2000)
+    probabilities[:, list(places)] = torch.tensor([0.5, 0.0, 0.2, 0.3])
     numbers = SlotDraws.of_seed(0, CPU).numbers(torch.Size((20_000,)))
-    shares = pick(probabilities, numbers).bincount(minlength=4) / 20_000
+    shares = pick(probabilities, numbers).bincount(minlength=2000) / 20_000
     torch.testing.assert_close(shares, probabilities[0], atol=0.02, rtol=0)
+
+
+def test_numbers_that_rise_draw_tokens_that_fall() -> None:
+    """As inverting the whole distribution at once does, at the same numbers."""
+    probabilities = torch.randn(1, 2000, generator=torch.Generator().manual_seed(0)).softmax(-1)
+    numbers = torch.linspace(0, 1 - 2**-24, 500)
+    drawn = pick(probabilities.expand(500, -1), numbers)
+    expected = torch.searchsorted(probabilities[0].cumsum(-1), (1 - numbers) * probabilities.sum())
+    assert (drawn - expected).abs().max() <= 1  # sums are rounded otherwise
+    assert bool((drawn.diff() <= 0).all())
 
 
 class OnGpu(Denoiser):
