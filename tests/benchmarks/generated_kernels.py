@@ -154,9 +154,9 @@ def passes(denoiser: Denoiser, num_prefix_tokens: int) -> dict[str, Callable[[],
     }
 
 
-def made_pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+def made_table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """In the place of a constant that would be copied to the device."""
-    return torch.empty(256, 2, dtype=dtype, device=device)
+    return torch.empty(16, device=device)
 
 
 def main() -> None:
@@ -169,7 +169,7 @@ def main() -> None:
         sys.exit("This torch was not built for CUDA: install the one of PyPI into an environment of its own.")
     warnings.simplefilter("ignore")
     pretend()
-    nf4._pairs = made_pairs
+    nf4._table = made_table
     config = DenoiserConfig.from_json(released_document(given.layers))
     assembled: dict[str, int] = {}
     print(f"torch {torch.__version__}, {given.layers} layers, {given.prefix} tokens before")

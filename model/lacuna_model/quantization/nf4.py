@@ -6,6 +6,7 @@ and on trained weights: `tests/benchmarks/quantization.py` prints the comparison
 
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
@@ -16,6 +17,10 @@ from lacuna_model.quantization.storage import Quantized
 
 GROUP_SIZE = 32
 NUM_WIDENED_MATRICES = 16
+HAS_KERNEL = torch.version.cuda is not None and find_spec("triton") is not None
+
+if HAS_KERNEL:
+    from lacuna_model.quantization import nf4_kernel
 
 NF4_LEVELS = (
     *(-1.0, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0.0),
@@ -66,14 +71,12 @@ class FourBit:
         return F.linear(rows, self.dequantize(quantized, rows))
 
     def grouped_product(self, rows: Tensor, quantized: Quantized, ends: Tensor) -> Tensor:
-        """Widens the matrix of each row where there are fewer rows than matrices, else the stack; see `Storage`."""
+        """Widens the stack, a GPU what it multiplies at a time; see `Storage.grouped_product`."""
         values, scales = quantized
-        if len(rows) < len(values):
-            experts = torch.searchsorted(
-                ends, torch.arange(len(rows), device=ends.device, dtype=ends.dtype), right=True
-            )
-            matrices = self.dequantize((values[experts], scales[experts]), rows)  # (T, out, in)
-            return torch.bmm(matrices, rows[..., None]).squeeze(-1)
+        if rows.is_cuda and HAS_KERNEL:
+            table = _table(self.levels, rows.dtype, rows.device)
+            product: Tensor = nf4_kernel.multiply(rows, values, scales, table, ends)
+            return product
         stack = rows.new_empty(*values.shape[:2], rows.shape[1])
         for first in range(0, len(stack), NUM_WIDENED_MATRICES):  # looking up takes several times their size
             part = slice(first, first + NUM_WIDENED_MATRICES)
@@ -97,9 +100,23 @@ def _pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) 
 
 @cache
 def _made_pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    table = torch.tensor((*levels, *[0.0] * (16 - len(levels))), dtype=dtype)
-    codes = torch.arange(256)
+    table, codes = _padded(levels, dtype), torch.arange(256)
     return table[torch.stack((codes >> 4, codes & 15), dim=1)].to(device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """What each code stands for, rounded to a type, (16,) float32: a constant as well."""
+    return _made_table(levels, dtype, device)
+
+
+@cache
+def _made_table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return _padded(levels, dtype).float().to(device)
+
+
+def _padded(levels: tuple[float, ...], dtype: torch.dtype) -> Tensor:
+    return torch.tensor((*levels, *[0.0] * (16 - len(levels))), dtype=dtype)
 
 
 def _check(num_columns: int) -> None:

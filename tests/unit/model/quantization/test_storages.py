@@ -9,7 +9,7 @@ from torch import Tensor
 from lacuna_model.errors import ConfigError
 from lacuna_model.quantization.fp8 import LARGEST, Fp8, round_rows
 from lacuna_model.quantization.nf4 import GROUP_SIZE, NF4_LEVELS, FourBit
-from lacuna_model.quantization.storage import Quantized, Storage
+from lacuna_model.quantization.storage import Storage
 
 STORAGES: list[Storage] = [Fp8(), FourBit()]
 BITS = {Fp8: 8, FourBit: 4}
@@ -138,18 +138,3 @@ def test_products_compile_to_one_graph(storage: Storage) -> None:
 
     compiled = torch.compile(both, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(rows), both(rows))
-
-
-def test_few_rows_widen_no_more_matrices_than_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when a single token is read: its experts are a few of many."""
-    values, scales = FourBit().quantize(torch.randn(8, 32, 64))
-    widened: list[int] = []
-    dequantize = FourBit.dequantize
-
-    def counted(self: FourBit, quantized: Quantized, like: Tensor) -> Tensor:
-        widened.append(len(quantized[0]))
-        return dequantize(self, quantized, like)
-
-    monkeypatch.setattr(FourBit, "dequantize", counted)
-    FourBit().grouped_product(torch.randn(2, 64), (values, scales), torch.tensor([0, 0, 0, 1, 1, 2, 2, 2]).int())
-    assert widened == [2]
