@@ -19,6 +19,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import torch
 from benchmarks.pretended_gpu import pretend
@@ -169,7 +170,10 @@ def main() -> None:
         sys.exit("This torch was not built for CUDA: install the one of PyPI into an environment of its own.")
     warnings.simplefilter("ignore")
     pretend()
-    nf4._table = made_table
+    nf4._table, nf4._tried_kernel = (
+        made_table,
+        lambda device: bool(import_module("lacuna_model.quantization.nf4_kernel")),
+    )
     config = DenoiserConfig.from_json(released_document(given.layers))
     assembled: dict[str, int] = {}
     print(f"torch {torch.__version__}, {given.layers} layers, {given.prefix} tokens before")

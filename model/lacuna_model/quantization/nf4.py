@@ -4,9 +4,10 @@ Of the formats with two weights a byte and one scale for 32 of them, this has th
 and on trained weights: `tests/benchmarks/quantization.py` prints the comparison.
 """
 
+import logging
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from importlib import import_module
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
@@ -15,12 +16,10 @@ from torch import Tensor
 from lacuna_model.errors import ConfigError
 from lacuna_model.quantization.storage import Quantized
 
+log = logging.getLogger(__name__)
+
 GROUP_SIZE = 32
 NUM_WIDENED_MATRICES = 16
-HAS_KERNEL = torch.version.cuda is not None and find_spec("triton") is not None
-
-if HAS_KERNEL:
-    from lacuna_model.quantization import nf4_kernel
 
 NF4_LEVELS = (
     *(-1.0, -0.6961928, -0.52507305, -0.3949175, -0.28444138, -0.18477343, -0.091050036, 0.0),
@@ -73,9 +72,9 @@ class FourBit:
     def grouped_product(self, rows: Tensor, quantized: Quantized, ends: Tensor) -> Tensor:
         """Widens the stack, a GPU what it multiplies at a time; see `Storage.grouped_product`."""
         values, scales = quantized
-        if rows.is_cuda and HAS_KERNEL:
+        if rows.is_cuda and _has_kernel(rows.device):
             table = _table(self.levels, rows.dtype, rows.device)
-            product: Tensor = nf4_kernel.multiply(rows, values, scales, table, ends)
+            product: Tensor = torch.ops.lacuna.multiply_four_bits(rows, values, scales, table, ends)
             return product
         stack = rows.new_empty(*values.shape[:2], rows.shape[1])
         for first in range(0, len(stack), NUM_WIDENED_MATRICES):  # looking up takes several times their size
@@ -113,6 +112,25 @@ def _table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) 
 @cache
 def _made_table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     return _padded(levels, dtype).float().to(device)
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _has_kernel(device: torch.device) -> bool:
+    """Whether Triton can be had and works, which on some machines it does not: it needs a C compiler, for one."""
+    return _tried_kernel(device)
+
+
+@cache
+def _tried_kernel(device: torch.device) -> bool:
+    try:
+        kernel = import_module("lacuna_model.quantization.nf4_kernel")
+        stack, rows = torch.ones(1, 16, GROUP_SIZE, device=device), torch.ones(1, GROUP_SIZE, device=device)
+        ends = torch.ones(1, dtype=torch.int32, device=device)
+        kernel.multiply(rows, *FourBit().quantize(stack), _made_table(NF4_LEVELS, rows.dtype, device), ends)
+    except Exception as error:  # a compiler may fail in any way
+        log.warning("Four-bit weights are widened before they are multiplied, which is slower: %s", error)
+        return False
+    return True
 
 
 def _padded(levels: tuple[float, ...], dtype: torch.dtype) -> Tensor:

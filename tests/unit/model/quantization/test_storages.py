@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lacuna_model.errors import ConfigError
+from lacuna_model.quantization import nf4
 from lacuna_model.quantization.fp8 import LARGEST, Fp8, round_rows
 from lacuna_model.quantization.nf4 import GROUP_SIZE, NF4_LEVELS, FourBit
 from lacuna_model.quantization.storage import Storage
@@ -138,3 +139,10 @@ def test_products_compile_to_one_graph(storage: Storage) -> None:
 
     compiled = torch.compile(both, fullgraph=True, backend="eager")
     torch.testing.assert_close(compiled(rows), both(rows))
+
+
+def test_where_the_kernel_cannot_be_compiled_weights_are_widened(caplog: pytest.LogCaptureFixture) -> None:
+    nf4._tried_kernel.cache_clear()
+    assert not nf4._has_kernel(torch.device("cpu"))
+    assert not nf4._has_kernel(torch.device("cpu"))
+    assert caplog.text.count("widened before they are multiplied") == 1
