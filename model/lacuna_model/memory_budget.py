@@ -38,7 +38,8 @@ class MemoryBudget:
     Attributes:
         weights: of all parameters.
         prefix: keys and values of one prefix.
-        step: logits of one canvas, as often as a step holds them; four-bit experts of one layer made wide.
+        step: logits of one canvas, as often as a step holds them; four-bit experts of one layer made wide, as they are
+            where the kernel for them cannot be had.
     """
 
     weights: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lacuna_model.captured.graph import capture
+from lacuna_model.captured.graph import can_be_captured, capture
 from lacuna_model.captured.rings import allocate_rings, fill_rings
 from lacuna_model.config import LayerKind
 from lacuna_model.prefix_cache import Prefix
@@ -74,7 +74,8 @@ class CapturedDecoding:
             def make() -> None:
                 advance(denoiser, now)
 
-            self.make = capture(make) if denoiser.device.type == "cuda" else make
+            self.is_captured = can_be_captured(denoiser)
+            self.make = capture(make, denoiser.device) if self.is_captured else make
 
     @torch.inference_mode()
     def load(self, prefix: Prefix) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from lacuna_model.canvas import Canvas
 from lacuna_model.captured.buffers import Shape
 from lacuna_model.captured.draws import SlotDraws
+from lacuna_model.captured.graph import can_be_captured
 from lacuna_model.captured.step import CapturedStep
 from lacuna_model.denoising import Denoised, Denoising, Limits, State
 from lacuna_model.gap_constraints import GapConstraints
@@ -29,7 +30,7 @@ MAX_SHAPES = 4
 def can_capture(denoiser: Denoiser, sampler: Sampler, constraints: GapConstraints | None) -> bool:
     """Whether captured steps can denoise: on CUDA, with the released sampler, where no format is to be obeyed."""
     return (
-        denoiser.device.type == "cuda"
+        can_be_captured(denoiser)
         and denoiser.config.delete_token_id is None
         and isinstance(sampler.noise, Uniform)
         and sampler.revision.num_passes == 0

@@ -26,5 +26,8 @@ def fill_rings(rings: KeyValues, prefix: KeyValues) -> None:
     for ring, given in zip(rings, prefix, strict=True):
         for target, source in zip(ring, given, strict=True):
             num_tokens, num_places = source.shape[2], target.shape[2]
-            positions = torch.arange(max(0, num_tokens - num_places), num_tokens, device=target.device)
+            if num_tokens <= num_places:
+                target[:, :, :num_tokens] = source
+                continue
+            positions = torch.arange(num_tokens - num_places, num_tokens, device=target.device)
             target[:, :, positions % num_places] = source[:, :, positions]

@@ -13,7 +13,7 @@ from torch import Tensor
 from lacuna_model.canvas import PADDING, Canvas
 from lacuna_model.captured.buffers import Buffers, Shape
 from lacuna_model.captured.draws import Drawn
-from lacuna_model.captured.graph import capture
+from lacuna_model.captured.graph import can_be_captured, capture
 from lacuna_model.captured.rings import fill_rings
 from lacuna_model.constraints.token_classes import IMPOSSIBLE
 from lacuna_model.denoising import State
@@ -79,7 +79,7 @@ class CapturedStep:
             def make() -> None:
                 advance(denoiser, acceptance, stopping, is_banned, now)
 
-            self._make = capture(make) if denoiser.device.type == "cuda" else make
+            self._make = capture(make, denoiser.device) if can_be_captured(denoiser) else make
 
     @torch.inference_mode()
     def load(self, state: State, prefix: KeyValues, slots: Tensor) -> None:

@@ -110,7 +110,7 @@ def run_profile(
             for num_steps, seconds in zip(STEPS_OF_A_CANVAS, whole, strict=True)
         ),
         captures_steps=subject.captures_steps,
-        captures_decoding=device.type == "cuda",
+        captures_decoding=subject.decoding.is_captured,
         milliseconds_per_token=1000 * token,
         token_floors=token * bandwidth / token_bytes,
         reference_milliseconds_per_token=None if reference_token is None else 1000 * reference_token,

@@ -5,6 +5,7 @@ and on trained weights: `tests/benchmarks/quantization.py` prints the comparison
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -70,12 +71,20 @@ class FourBit:
         return F.linear(rows, self.dequantize(quantized, rows))
 
     def grouped_product(self, rows: Tensor, quantized: Quantized, ends: Tensor) -> Tensor:
-        """Widens the stack, a GPU what it multiplies at a time; see `Storage.grouped_product`."""
+        """On a GPU a kernel widens tile by tile; without it the stack is widened. See `Storage.grouped_product`."""
         values, scales = quantized
         if rows.is_cuda and _has_kernel(rows.device):
-            table = _table(self.levels, rows.dtype, rows.device)
-            product: Tensor = torch.ops.lacuna.multiply_four_bits(rows, values, scales, table, ends)
-            return product
+            multiply: Callable[..., Tensor] = torch.ops.lacuna.multiply_four_bits
+            arguments = (rows, values, scales, _table(self.levels, rows.dtype, rows.device), ends)
+            if torch.compiler.is_compiling():
+                return multiply(*arguments)
+            with torch.cuda.device(rows.device):  # Triton asks which one is meant, not where tensors lie
+                return multiply(*arguments)
+        return self.widened_product(rows, quantized, ends)
+
+    def widened_product(self, rows: Tensor, quantized: Quantized, ends: Tensor) -> Tensor:
+        """Makes the whole stack wide; see `Storage.grouped_product`."""
+        values, scales = quantized
         stack = rows.new_empty(*values.shape[:2], rows.shape[1])
         for first in range(0, len(stack), NUM_WIDENED_MATRICES):  # looking up takes several times their size
             part = slice(first, first + NUM_WIDENED_MATRICES)
@@ -124,11 +133,19 @@ def _has_kernel(device: torch.device) -> bool:
 def _tried_kernel(device: torch.device) -> bool:
     try:
         kernel = import_module("lacuna_model.quantization.nf4_kernel")
-        stack, rows = torch.ones(1, 16, GROUP_SIZE, device=device), torch.ones(1, GROUP_SIZE, device=device)
-        ends = torch.ones(1, dtype=torch.int32, device=device)
-        kernel.multiply(rows, *FourBit().quantize(stack), _made_table(NF4_LEVELS, rows.dtype, device), ends)
+        with torch.cuda.device(device):
+            rows = torch.ones(4 * kernel.LARGEST_TILE, GROUP_SIZE, dtype=torch.bfloat16, device=device)
+            ends = torch.tensor([kernel.LARGEST_TILE, len(rows)], dtype=torch.int32, device=device)
+            values, scales = FourBit().quantize(torch.randn(2, 16, GROUP_SIZE, device=device))
+            found = kernel.multiply(rows, values, scales, _made_table(NF4_LEVELS, rows.dtype, device), ends)
+            expected = FourBit().widened_product(rows, (values, scales), ends)
+        torch.testing.assert_close(found.cpu(), expected.cpu(), atol=0.05, rtol=0.02)
     except Exception as error:  # a compiler may fail in any way
-        log.warning("Four-bit weights are widened before they are multiplied, which is slower: %s", error)
+        log.warning(
+            "Four-bit weights are widened before they are multiplied, which is slower: %s: %s",
+            type(error).__name__,
+            error,
+        )
         return False
     return True
 

@@ -1,7 +1,7 @@
 """The product of rows with their experts' four-bit matrices on a GPU: weights are widened in registers, tile by tile.
 
-Widening the stack first, as a CPU does, moves twelve times the bytes that the codes take. Imported where there is a GPU
-and nowhere else, since it needs Triton.
+Widening the stack first, as is done elsewhere, moves many times the bytes that the codes take. `nf4` imports this where
+it is needed and nowhere else, since Triton is not to be had everywhere.
 """
 
 import triton
@@ -46,6 +46,7 @@ def widen_and_multiply(  # type: ignore[no-untyped-def]
     mine = experts == expert
     row = tl.sum(tl.where(mine, first + (tile - until + num_tiles) * NUM_ROWS, 0), 0) + tl.arange(0, NUM_ROWS)
     is_row = row < tl.sum(tl.where(mine, last, 0), 0)
+    row = row.to(tl.int64)  # a product of sizes can be larger than 32 bits hold
     column = first_column + tl.arange(0, NUM_COLUMNS)
     is_column = column < num_outputs
     matrix_row = expert.to(tl.int64) * num_outputs + column  # (NUM_COLUMNS,)
@@ -74,7 +75,7 @@ def multiply(rows: Tensor, values: Tensor, scales: Tensor, levels: Tensor, ends:
     """Multiplies each row by its expert's matrix.
 
     Args:
-        rows: grouped by expert, (T, in), contiguous.
+        rows: grouped by expert, (T, in).
         values: codes two a byte, the even column's in the upper half, (E, out, in / 2) uint8.
         scales: of groups of weights, (E, out, in / GROUP_SIZE) bfloat16.
         levels: what the codes mean, rounded to the type of the rows, (16,) float32.
@@ -84,7 +85,7 @@ def multiply(rows: Tensor, values: Tensor, scales: Tensor, levels: Tensor, ends:
         (T, out).
     """
     (num_rows, num_inputs), (num_experts, num_outputs, _) = rows.shape, values.shape
-    product = rows.new_empty(num_rows, num_outputs)
+    rows, product = rows.contiguous(), rows.new_empty(num_rows, num_outputs)
     tile = rows_of_a_tile(num_rows, num_experts)
     grid = (triton.cdiv(num_rows, tile) + num_experts, triton.cdiv(num_outputs, NUM_COLUMNS))
     wrap_triton(widen_and_multiply)[grid](

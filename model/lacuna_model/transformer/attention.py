@@ -66,8 +66,9 @@ class Attention(nn.Module):
 def _reads_prefix_once(queries: Tensor, prefix: LayerKeyValues) -> bool:
     """Whether the way of `shared_prefix` is possible and the better one.
 
-    On a CPU it is the faster one in bfloat16. On CUDA no fused kernel takes heads as large as the released ones that
-    share their keys: torch would widen all to float32, where there are no tensor cores.
+    On a CPU it is the faster one in bfloat16. On CUDA it is always taken, for the released model's sake: no fused
+    kernel takes heads as large as its own that share their keys, and torch would widen all to float32, where there are
+    no tensor cores.
     """
     is_apt = queries.is_cuda or (queries.device.type == "cpu" and queries.dtype == torch.bfloat16)
     return is_apt and prefix[0].shape[0] == 1

@@ -14,7 +14,7 @@ from lacuna_model.config import DenoiserConfig
 from lacuna_model.evaluation.references import LeftToRight
 from lacuna_model.prefix_cache import PrefixCache
 from lacuna_model.quantization.fp8 import Fp8
-from lacuna_model.quantization.nf4 import FourBit
+from lacuna_model.quantization.nf4 import FourBit, _has_kernel
 from lacuna_model.quantization.precision import Precision, quantized
 from lacuna_model.quantization.storage import Storage
 from lacuna_model.transformer.denoiser import Denoiser
@@ -39,19 +39,20 @@ def gpu_denoiser(
     return make
 
 
+@pytest.mark.parametrize("ends", [[0, 9, 9, 20, 31, 32, 48, 50], [0, 90, 90, 220, 310, 311, 480, 600]])
 @pytest.mark.parametrize("storage", [Fp8(), FourBit()])
-def test_products_equal_those_of_the_cpu(storage: Storage) -> None:
+def test_products_equal_those_of_the_cpu(storage: Storage, ends: list[int]) -> None:
     """At the released widths, so that tensor cores take part."""
     generator = torch.Generator().manual_seed(0)
     stack = torch.randn(8, 1408, 2816, generator=generator).bfloat16()
-    rows = torch.randn(50, 2816, generator=generator).bfloat16()
-    ends = torch.tensor([0, 9, 9, 20, 31, 32, 48, 50], dtype=torch.int32)
+    rows = torch.randn(ends[-1], 2816, generator=generator).bfloat16()
     values, scales = storage.quantize(stack)
     on_gpu = storage.quantize(stack.cuda())
     for found, expected in zip(on_gpu, (values, scales), strict=True):
         assert torch.equal(found.cpu().float(), expected.float())
-    expected = storage.grouped_product(rows, (values, scales), ends)
-    found = storage.grouped_product(rows.cuda(), on_gpu, ends.cuda()).cpu()
+    behind = torch.tensor(ends, dtype=torch.int32)
+    expected = storage.grouped_product(rows, (values, scales), behind)
+    found = storage.grouped_product(rows.cuda(), on_gpu, behind.cuda()).cpu()
     torch.testing.assert_close(found, expected, atol=1.0, rtol=2e-2)  # of sums that are about 50
     expected = storage.product(rows, (values[1], scales[1]))
     found = storage.product(rows.cuda(), (on_gpu[0][1], on_gpu[1][1])).cpu()
@@ -133,3 +134,7 @@ def test_no_decoded_token_waits_for_the_host(
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert int(decoding.buffers.position) == 33
+
+
+def test_four_bits_are_multiplied_by_the_kernel() -> None:
+    assert _has_kernel(torch.device("cuda", torch.cuda.current_device()))

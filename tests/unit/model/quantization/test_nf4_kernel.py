@@ -32,7 +32,8 @@ print(*[rows_of_a_tile(num_rows, 2) for num_rows in (1, 32, 33, 64, 65, 1000)])
 def inputs(seed: int) -> dict[str, Tensor]:
     """Experts without a row, outputs and inputs that fill no tile, experts of one tile and of several."""
     choose, generator = random.Random(seed), torch.Generator().manual_seed(seed)
-    counts = [choose.choice([0, 1, 2, 15, 16, 17, 40]) for _ in range(choose.randint(1, 5))] + [1]
+    counts = [choose.choice([0, 1, 2, 15, 16, 17, 40, 130]) for _ in range(choose.randint(0, 4))]
+    counts.append(choose.choice([1, 5, 200]))
     num_outputs, num_inputs = choose.choice([1, 16, 63, 64, 65, 130]), GROUP_SIZE * choose.choice([1, 2, 3, 5, 8])
     values, scales = FourBit().quantize(torch.randn(len(counts), num_outputs, num_inputs, generator=generator))
     return {

@@ -1,4 +1,7 @@
+from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -141,8 +144,34 @@ def test_products_compile_to_one_graph(storage: Storage) -> None:
     torch.testing.assert_close(compiled(rows), both(rows))
 
 
-def test_where_the_kernel_cannot_be_compiled_weights_are_widened(caplog: pytest.LogCaptureFixture) -> None:
+def right(rows: Tensor, values: Tensor, scales: Tensor, table: Tensor, ends: Tensor) -> Tensor:
+    return FourBit().widened_product(rows, (values, scales), ends)
+
+
+def wrong(rows: Tensor, values: Tensor, scales: Tensor, table: Tensor, ends: Tensor) -> Tensor:
+    return right(rows, values, scales, table, ends).flip(1)
+
+
+def broken(*_: Tensor) -> Tensor:
+    raise RuntimeError("Failed to find C compiler.")
+
+
+@pytest.mark.parametrize(
+    ("multiply", "works", "said"), [(right, True, ""), (wrong, False, "AssertionError"), (broken, False, "C compiler")]
+)
+def test_the_kernel_is_tried_once_before_it_is_trusted(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    multiply: Callable[..., Tensor],
+    works: bool,
+    said: str,
+) -> None:
+    kernel = SimpleNamespace(LARGEST_TILE=64, multiply=multiply)
+    monkeypatch.setattr(nf4, "import_module", lambda name: kernel)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext())
     nf4._tried_kernel.cache_clear()
-    assert not nf4._has_kernel(torch.device("cpu"))
-    assert not nf4._has_kernel(torch.device("cpu"))
-    assert caplog.text.count("widened before they are multiplied") == 1
+    for _ in range(2):
+        assert nf4._has_kernel(torch.device("cpu")) == works
+    nf4._tried_kernel.cache_clear()
+    assert len(caplog.records) == (not works)
+    assert said in caplog.text
