@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader knows
 from torch import Tensor
 
+from lacuna_model.quantization.graph_constant import graph_constant
 from lacuna_model.quantization.storage import Quantized
 
 FP8_DTYPE = torch.float8_e4m3fn
@@ -98,11 +99,11 @@ def _suits_tensor_cores(rows: Tensor, values: Tensor) -> bool:
     return rows.is_cuda and rows.dtype == torch.bfloat16 and not any(size % 16 for size in values.shape[-2:])
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@graph_constant
 def _is_since_ada(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) >= ADA
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@graph_constant
 def _is_hopper(device: torch.device) -> bool:
     return torch.cuda.get_device_capability(device) == HOPPER

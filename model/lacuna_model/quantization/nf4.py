@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader kn
 from torch import Tensor
 
 from lacuna_model.errors import ConfigError
+from lacuna_model.quantization.graph_constant import graph_constant
 from lacuna_model.quantization.storage import Quantized
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class FourBit:
         return even << 4 | odd, scales
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@graph_constant
 def _pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """The two weights that each byte stands for, (256, 2): a constant of a compiled graph, not copied to it again."""
     return _made_pairs(levels, dtype, device)
@@ -112,7 +113,7 @@ def _made_pairs(levels: tuple[float, ...], dtype: torch.dtype, device: torch.dev
     return table[torch.stack((codes >> 4, codes & 15), dim=1)].to(device)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@graph_constant
 def _table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """What each code stands for, rounded to a type, (16,) float32: a constant as well."""
     return _made_table(levels, dtype, device)
@@ -123,7 +124,7 @@ def _made_table(levels: tuple[float, ...], dtype: torch.dtype, device: torch.dev
     return _padded(levels, dtype).float().to(device)
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@graph_constant
 def _has_kernel(device: torch.device) -> bool:
     """Whether Triton can be had and works, which on some machines it does not: it needs a C compiler, for one."""
     return _tried_kernel(device)
