@@ -5,6 +5,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader kn
 from torch import Tensor, nn
 
 from lacuna_model.config import AttentionConfig
+from lacuna_model.transformer.linear import Linear
 from lacuna_model.transformer.norm import RMSNorm, rms_normalize
 from lacuna_model.transformer.rope import Rotation, rotate
 from lacuna_model.transformer.shared_prefix import attend
@@ -22,10 +23,10 @@ class Attention(nn.Module):
         self.eps = eps
         query_size = config.num_heads * config.head_dim
         key_size = config.num_kv_heads * config.head_dim
-        self.q_proj = nn.Linear(hidden_size, query_size, bias=False)
-        self.k_proj = nn.Linear(hidden_size, key_size, bias=False)
-        self.v_proj = nn.Linear(hidden_size, key_size, bias=False) if config.has_value_projection else None
-        self.o_proj = nn.Linear(query_size, hidden_size, bias=False)
+        self.q_proj = Linear(hidden_size, query_size)
+        self.k_proj = Linear(hidden_size, key_size)
+        self.v_proj = Linear(hidden_size, key_size) if config.has_value_projection else None
+        self.o_proj = Linear(query_size, hidden_size)
         self.q_norm = RMSNorm(config.head_dim, eps)
         self.k_norm = RMSNorm(config.head_dim, eps)
 

@@ -10,6 +10,7 @@ from lacuna_model.config import DenoiserConfig, LayerKind
 from lacuna_model.transformer.attention import Attention, LayerKeyValues
 from lacuna_model.transformer.feedforward import FeedForward
 from lacuna_model.transformer.layer import Layer
+from lacuna_model.transformer.linear import Embedding
 from lacuna_model.transformer.norm import RMSNorm, rms_normalize
 from lacuna_model.transformer.rope import Rotation, rotary_frequencies, rotation
 
@@ -42,7 +43,7 @@ class Denoiser(nn.Module):
     def __init__(self, config: DenoiserConfig) -> None:
         super().__init__()
         self.config = config
-        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.embed_tokens = Embedding(config.vocab_size, config.hidden_size)
         self.stack = tuple(Layer(config, kind) for kind in config.layer_kinds)
         self.layers = nn.ModuleList(self.stack)  # registers their parameters
         self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812 - the name every PyTorch reader kn
 from torch import Tensor, nn
 
 from lacuna_model.config import DenoiserConfig
+from lacuna_model.transformer.linear import Linear
 from lacuna_model.transformer.norm import rms_normalize
 
 Projection = Literal["gate_up_proj", "down_proj"]
@@ -20,7 +21,7 @@ class Router(nn.Module):
         super().__init__()
         self.eps = config.rms_norm_eps
         self.num_chosen = config.num_experts_per_token
-        self.proj = nn.Linear(config.hidden_size, config.num_experts, bias=False)
+        self.proj = Linear(config.hidden_size, config.num_experts)
         self.scale = nn.Parameter(torch.ones(config.hidden_size))
         self.per_expert_scale = nn.Parameter(torch.ones(config.num_experts))
 

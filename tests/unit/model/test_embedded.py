@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from lacuna_model.checkpoint import weight_files
@@ -22,3 +25,13 @@ def test_the_embedded_model_beats_the_empty_fill(infiller: Infiller) -> None:
     gaps = sample_gaps(read_documents(), "line_rest", 60, seed=0)  # no gap is empty: an empty fill is never exact
     filler = ModelFiller(infiller, InfillOptions(max_tokens=32))
     assert sum(is_exact(gap, filler.fill(gap).text) for gap in gaps) >= 6
+
+
+def test_fills_are_made_without_the_compiler() -> None:
+    """It takes most of a second to import."""
+    code = (
+        "import sys; from lacuna_model.infill import Infiller; from lacuna_model.request import InfillRequest;"
+        "Infiller.load(device='cpu').infill(InfillRequest(('def add(a, b):\\n    return ', '\\n'), 'python'));"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
