@@ -19,7 +19,6 @@ import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 
 import torch
 from benchmarks.pretended_gpu import pretend
@@ -37,7 +36,7 @@ from lacuna_model.captured.denoising import LEAST_CAPACITY, _padded
 from lacuna_model.config import DenoiserConfig
 from lacuna_model.evaluation.bench_profile import NUM_DECODED, _sampler
 from lacuna_model.evaluation.synthetic import released_document
-from lacuna_model.quantization import nf4
+from lacuna_model.quantization import nf4, nf4_kernel  # noqa: F401 - it brings the operation
 from lacuna_model.quantization.precision import Precision, prepare
 from lacuna_model.transformer.denoiser import Denoiser
 
@@ -168,12 +167,11 @@ def main() -> None:
     given = parser.parse_args()
     if not torch.version.cuda:
         sys.exit("This torch was not built for CUDA: install the one of PyPI into an environment of its own.")
+    if torch.cuda.is_available():
+        sys.exit("There is a GPU: `lacuna bench --profile gpu` measures what is only looked at here.")
     warnings.simplefilter("ignore")
     pretend()
-    nf4._table, nf4._tried_kernel = (
-        made_table,
-        lambda device: bool(import_module("lacuna_model.quantization.nf4_kernel")),
-    )
+    nf4._table, nf4._tried_kernel = made_table, lambda device: True
     config = DenoiserConfig.from_json(released_document(given.layers))
     assembled: dict[str, int] = {}
     print(f"torch {torch.__version__}, {given.layers} layers, {given.prefix} tokens before")

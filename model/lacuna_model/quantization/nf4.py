@@ -134,12 +134,14 @@ def _has_kernel(device: torch.device) -> bool:
 def _tried_kernel(device: torch.device) -> bool:
     try:
         kernel = import_module("lacuna_model.quantization.nf4_kernel")
+        generator = torch.Generator().manual_seed(0)
+        stack = torch.randn(2, 16, GROUP_SIZE, generator=generator).to(device)
+        rows = torch.randn(4 * kernel.LARGEST_TILE, GROUP_SIZE, generator=generator).bfloat16().to(device)
+        ends = torch.tensor([kernel.LARGEST_TILE, len(rows)], dtype=torch.int32, device=device)
+        values, scales = FourBit().quantize(stack)
         with torch.cuda.device(device):
-            rows = torch.ones(4 * kernel.LARGEST_TILE, GROUP_SIZE, dtype=torch.bfloat16, device=device)
-            ends = torch.tensor([kernel.LARGEST_TILE, len(rows)], dtype=torch.int32, device=device)
-            values, scales = FourBit().quantize(torch.randn(2, 16, GROUP_SIZE, device=device))
             found = kernel.multiply(rows, values, scales, _made_table(NF4_LEVELS, rows.dtype, device), ends)
-            expected = FourBit().widened_product(rows, (values, scales), ends)
+        expected = FourBit().widened_product(rows, (values, scales), ends)
         torch.testing.assert_close(found.cpu(), expected.cpu(), atol=0.05, rtol=0.02)
     except Exception as error:  # a compiler may fail in any way
         log.warning(
